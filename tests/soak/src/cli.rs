@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser};
 
-use crate::scenario::Scenario;
+use crate::{random::Random, scenario::Scenario};
 
 /// Puts a Madang server under stress, and checks that it keeps its promises.
 #[derive(Parser, Debug)]
@@ -61,6 +61,16 @@ pub(crate) struct Common {
     pub(crate) time_limit: Duration,
 }
 
+impl Common {
+    /// The seed, drawn from the clock if none was given.
+    pub(crate) fn drawn_seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| {
+            let now = jiff::Timestamp::now();
+            Random::new(now.as_nanosecond() as u64).next()
+        })
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
     Ok(Duration::from_secs(seconds))
@@ -81,7 +91,7 @@ mod tests {
     fn common_flags_stand_before_or_behind_the_scenario() {
         for line in ["soak --seed 7 journal --kills 3", "soak journal --kills 3 --seed 7"] {
             let cli = Cli::try_parse_from(line.split(' ')).expect("it is right");
-            let Scenario::Journal(flags) = cli.scenario;
+            let Scenario::Journal(flags) = cli.scenario else { panic!("another scenario: {line}") };
             assert_eq!((cli.common.seed, flags.kills), (Some(7), 3), "{line}");
         }
         for line in ["soak", "soak journal --time-limit x", "soak journal --name x"] {

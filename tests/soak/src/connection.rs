@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// How long one read blocks, so that its caller can do other things.
 const LOOK: Duration = Duration::from_millis(50);
@@ -32,9 +33,29 @@ pub(crate) struct Message<'a> {
     pub(crate) reason: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) session: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) room: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) code: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) key: Option<Cow<'a, str>>,
     pub(crate) durable: Option<bool>,
     pub(crate) resumed: Option<bool>,
-    pub(crate) to: Option<u64>,
+    pub(crate) from: Option<u64>,
+    /// The id where a gap ends, or somebody's new name.
+    to: Option<Value>,
+}
+
+impl Message<'_> {
+    /// The last id of a gap.
+    pub(crate) fn last_missing(&self) -> Option<u64> {
+        self.to.as_ref()?.as_u64()
+    }
+
+    /// The new name of whoever was renamed.
+    pub(crate) fn new_name(&self) -> Option<&str> {
+        self.to.as_ref()?.as_str()
+    }
 }
 
 /// The outcome of a read.

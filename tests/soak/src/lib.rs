@@ -1,11 +1,11 @@
 //! `soak`: puts a server under stress, and verifies that it keeps its promises.
 //!
-//! [`cli`] defines what to do. Each [`scenario`] is a module: it starts a [`server`], lets
-//! [`member`]s talk, each on its own thread and [`connection`], and disturbs the server
-//! meanwhile; members and scenario communicate through [`stage`]. At the end, the [`oracle`],
-//! which knows every acknowledged line, compares what members received with what is on disk.
-//! [`summary`] is the result, as JSON and as a page. All randomness comes from one seed
-//! ([`random`]).
+//! [`cli`] defines what to do. Each [`scenario`] is a module: it starts a [`server`] and disturbs
+//! it, while members talk. In `journal`, [`member`]s, each on its own thread and [`connection`],
+//! communicate with the scenario through [`stage`], and the [`oracle`], which knows every
+//! acknowledged line, compares what they received with what is on disk; `chaos` has members and
+//! an oracle of its own. [`summary`] is the result, as JSON and as a page. All randomness comes
+//! from one seed ([`random`]).
 //!
 //! Linux only: it needs signals and `/proc`. Elsewhere this crate is empty.
 
@@ -33,6 +33,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.scenario {
         Scenario::Journal(flags) => scenario::journal::run(&cli.common, flags),
+        Scenario::Chaos(flags) => scenario::chaos::run(&cli.common, flags),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

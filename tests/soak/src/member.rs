@@ -212,9 +212,9 @@ impl Member {
                     acknowledge(&mut self.record, &mut self.unacked, number, fate);
                 }
                 ("gap", _) => {
-                    self.last = self.last.max(message.to.unwrap_or(0));
+                    self.last = self.last.max(message.last_missing().unwrap_or(0));
                     let is_restart = message.reason.as_deref() == Some("restart");
-                    let gap = Seen::Gap { to: message.to };
+                    let gap = Seen::Gap { to: message.last_missing() };
                     self.record.seen.push(if is_restart { Seen::Lost } else { gap });
                 }
                 ("bye", _) => {

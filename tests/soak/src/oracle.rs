@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::{
     connection::Message,
     member::{Fate, Record, Seen, speaker},
+    summary::group,
 };
 
 /// How many examples of each fault are listed.
@@ -35,6 +36,12 @@ pub(crate) struct Faults {
     pub(crate) missed: u64,
     /// Lines that others had received before the goodbye, without an ack for the speaker.
     pub(crate) unacked_at_goodbye: u64,
+    /// Sessions that could not be resumed in time.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) lost_sessions: u64,
+    /// Lines that got no answer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) stuck: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) examples: Vec<String>,
 }
@@ -63,8 +70,9 @@ pub(crate) struct Counts {
 impl Faults {
     /// The total number of faults.
     pub(crate) fn count(&self) -> u64 {
-        let Faults { lost, doubled, reordered, ids_twice, missed, unacked_at_goodbye, .. } = self;
-        lost + doubled + reordered + ids_twice + missed + unacked_at_goodbye
+        let Faults { lost, doubled, reordered, ids_twice, missed, .. } = self;
+        let Faults { unacked_at_goodbye, lost_sessions, stuck, .. } = self;
+        lost + doubled + reordered + ids_twice + missed + unacked_at_goodbye + lost_sessions + stuck
     }
 
     /// Adds the faults of another part.
@@ -75,10 +83,28 @@ impl Faults {
         self.ids_twice += other.ids_twice;
         self.missed += other.missed;
         self.unacked_at_goodbye += other.unacked_at_goodbye;
+        self.lost_sessions += other.lost_sessions;
+        self.stuck += other.stuck;
         self.examples.extend(other.examples);
     }
 
-    fn note(&mut self, field: impl Fn(&mut Faults) -> &mut u64, example: impl Fn() -> String) {
+    /// All kinds of the `journal` scenario in one sentence.
+    pub(crate) fn sentence(&self, acked: u64) -> String {
+        let Faults { lost, doubled, reordered, ids_twice, missed, unacked_at_goodbye, .. } = self;
+        format!(
+            "{} acknowledged lines: {lost} lost, {doubled} doubled, {reordered} reordered; \
+             {ids_twice} ids given twice; {missed} missed by a member who came back; \
+             {unacked_at_goodbye} without an ack at the goodbye.",
+            group(acked)
+        )
+    }
+
+    /// Counts a fault, and keeps the first examples of its kind.
+    pub(crate) fn note(
+        &mut self,
+        field: impl Fn(&mut Faults) -> &mut u64,
+        example: impl Fn() -> String,
+    ) {
         let count = field(self);
         *count += 1;
         if *count <= EXAMPLES as u64 {
@@ -87,7 +113,32 @@ impl Faults {
     }
 }
 
+/// For serde: a kind of fault that is not always checked for is left out if there is none.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Counts {
+    /// The counters with labels.
+    pub(crate) fn rows(&self) -> Vec<(String, String)> {
+        let Counts { lines, acked, not_durable, repeats, heard, gone, skips, ends, goodbyes } =
+            *self;
+        let rows = [
+            ("lines on the disk", group(lines)),
+            ("acknowledged as saved", group(acked)),
+            ("acknowledged as not saved", group(not_durable)),
+            ("said again after a restart", group(repeats)),
+            ("times that a member heard a line", group(heard)),
+            ("heard, promised to nobody, and gone with a crash", group(gone)),
+            ("holes that a slow member was told of", group(skips)),
+            (
+                "connections that ended; in a goodbye",
+                format!("{}; {}", group(ends), group(goodbyes)),
+            ),
+        ];
+        rows.map(|(what, count)| (what.to_owned(), count)).into()
+    }
+
     /// Adds the counters of another part.
     pub(crate) fn add(&mut self, other: Counts) {
         self.lines += other.lines;

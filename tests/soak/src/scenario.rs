@@ -1,6 +1,7 @@
 //! The scenarios, one module each; all share members, oracle and summary.
 
 pub(crate) mod journal;
+pub(crate) mod chaos;
 
 /// A scenario.
 #[derive(clap::Subcommand, Debug)]
@@ -8,4 +9,7 @@ pub(crate) enum Scenario {
     /// Durable history: the server is killed and stopped in the middle of a flood, and its
     /// members resume and send again what was not acknowledged
     Journal(journal::JournalFlags),
+    /// Everything at once: members over all doors, whose connections break in every way, and a
+    /// server that is killed, stopped and halted, with a bad disk, clock and network
+    Chaos(chaos::ChaosFlags),
 }

@@ -21,17 +21,37 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LAST_LINES: usize = 50;
 
 /// How to start it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) data: PathBuf,
+    /// More flags.
+    pub(crate) flags: Vec<String>,
+    /// Variables of its environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    pub(crate) lines: SocketAddr,
+    pub(crate) web: Option<SocketAddr>,
+    pub(crate) tls: Option<SocketAddr>,
 }
 
 /// A running server. It is killed when dropped.
 pub(crate) struct Server {
     child: Child,
-    pub(crate) address: SocketAddr,
-    last_lines: Arc<Mutex<VecDeque<String>>>,
+    pub(crate) addresses: Addresses,
+    last_lines: Arc<Mutex<LastLines>>,
+}
+
+/// What the server has printed.
+#[derive(Default)]
+struct LastLines {
+    lines: VecDeque<String>,
+    /// The first line that tells of a panic.
+    panic: Option<String>,
 }
 
 impl Program {
@@ -39,30 +59,48 @@ impl Program {
     pub(crate) fn start(&self) -> Result<Server> {
         let mut child = self
             .command()
-            .args(["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"])
+            .args(["--listen", "127.0.0.1:0", "--lang", "en"])
             .args(["--rate-limit", "off", "--max-per-address", "off", "--keep", "forever"])
+            .args(&self.flags)
             .arg("--data")
             .arg(&self.data)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("failed to start `{}`", self.path.display()))?;
-        let last_lines = Arc::<Mutex<VecDeque<String>>>::default();
+        let last_lines = Arc::<Mutex<LastLines>>::default();
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let err = err.expect("it is piped");
         keep_last_lines(BufReader::new(err), last_lines.clone());
         let mut out = BufReader::new(out.expect("it is piped"));
-        let mut server = Server { child, address: ([127, 0, 0, 1], 0).into(), last_lines };
-        server.address = loop {
-            let mut line = String::new();
-            let count = out.read_line(&mut line).context("failed to read what the server says")?;
+        let nowhere = Addresses { lines: ([127, 0, 0, 1], 0).into(), web: None, tls: None };
+        let mut server = Server { child, addresses: nowhere, last_lines };
+        let mut banner = String::new();
+        server.addresses = loop {
+            let count = out.read_line(&mut banner).context("failed to read the banner")?;
             ensure!(count > 0, "the server does not start:\n{}", server.last_lines());
-            if let Some(port) = line.split("nc 127.0.0.1 ").nth(1) {
-                break SocketAddr::from(([127, 0, 0, 1], port.trim().parse().context("a port")?));
+            if let Some(addresses) = self.addresses_in(&banner) {
+                break addresses;
             }
         };
         keep_last_lines(out, server.last_lines.clone());
         Ok(server)
+    }
+
+    /// The addresses in a banner, once it has all of them.
+    fn addresses_in(&self, banner: &str) -> Option<Addresses> {
+        let after = |marks: &[&str]| {
+            let rest = marks.iter().find_map(|mark| Some(banner.split_once(mark)?.1))?;
+            rest.split(['/', '\n']).next()?.parse().ok()
+        };
+        let has = |flag: &str| self.flags.iter().any(|it| it == flag);
+        let lines = after(&["curl -NT. telnet://"])?;
+        let web = after(&["  http://", "  https://"]);
+        let tls = after(&["openssl s_client -quiet -connect "]);
+        let is_whole =
+            (web.is_some() || has("--no-web")) && (tls.is_some() || !has("--listen-tls"));
+        is_whole.then_some(Addresses { lines, web, tls })
     }
 
     /// The messages of a room on disk, as JSON lines.
@@ -115,10 +153,21 @@ impl Server {
         Ok(began.elapsed())
     }
 
+    /// Halts the process, or lets it go on.
+    pub(crate) fn halt(&self, halted: bool) -> Result<()> {
+        let signal = if halted { Signal::STOP } else { Signal::CONT };
+        kill_process(Pid::from_child(&self.child), signal).context("failed to halt the server")
+    }
+
     /// Its last log lines.
     pub(crate) fn last_lines(&self) -> String {
-        let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().map(|line| format!("  {line}\n")).collect()
+        let last = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        last.lines.iter().map(|line| format!("  {line}\n")).collect()
+    }
+
+    /// The first line that tells of a panic, if there was one.
+    pub(crate) fn panic(&self) -> Option<String> {
+        self.last_lines.lock().unwrap_or_else(PoisonError::into_inner).panic.clone()
     }
 
     fn wait(&mut self) -> Result<ExitStatus> {
@@ -143,15 +192,18 @@ impl Drop for Server {
 
 fn keep_last_lines(
     out: BufReader<impl std::io::Read + Send + 'static>,
-    into: Arc<Mutex<VecDeque<String>>>,
+    into: Arc<Mutex<LastLines>>,
 ) {
     thread::spawn(move || {
         for line in out.lines().map_while(Result::ok) {
-            let mut lines = into.lock().unwrap_or_else(PoisonError::into_inner);
-            if lines.len() == LAST_LINES {
-                lines.pop_front();
+            let mut last = into.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.panic.is_none() && line.contains("panicked") {
+                last.panic = Some(line.clone());
             }
-            lines.push_back(line);
+            if last.lines.len() == LAST_LINES {
+                last.lines.pop_front();
+            }
+            last.lines.push_back(line);
         }
     });
 }

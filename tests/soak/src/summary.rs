@@ -5,8 +5,9 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use indicatif::HumanCount;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::oracle::{Counts, Faults};
+use crate::oracle::Faults;
 
 /// The result of a run.
 #[derive(Debug, Serialize)]
@@ -22,55 +23,70 @@ pub(crate) struct Summary {
     pub(crate) minutes: f64,
     /// What was done to the server, as labels and numbers.
     pub(crate) done: Vec<(String, String)>,
-    pub(crate) counts: Counts,
-    pub(crate) faults: Faults,
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
     /// Why the run ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<String>,
 }
 
+/// What was counted and what was wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tally {
+    #[serde(skip)]
+    headline: String,
+    /// The counters, as labels and numbers.
+    #[serde(skip)]
+    rows: Vec<(String, String)>,
+    counts: Value,
+    faults: Value,
+    #[serde(skip)]
+    fault_count: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    examples: Vec<String>,
+}
+
+impl Tally {
+    /// The result of an oracle.
+    pub(crate) fn new(
+        headline: String,
+        rows: Vec<(String, String)>,
+        counts: &impl Serialize,
+        faults: &Faults,
+    ) -> Result<Tally> {
+        let (fault_count, examples) = (faults.count(), faults.examples.clone());
+        let faults = Faults { examples: Vec::new(), ..faults.clone() };
+        let [counts, faults] = [serde_json::to_value(counts), serde_json::to_value(faults)]
+            .map(|value| value.context("failed to write JSON"));
+        Ok(Tally { headline, rows, counts: counts?, faults: faults?, fault_count, examples })
+    }
+}
+
 impl Summary {
     /// Whether every promise was kept and the run was complete.
     pub(crate) fn is_right(&self) -> bool {
-        self.faults.count() == 0 && self.ended.is_none()
+        self.tally.fault_count == 0 && self.ended.is_none()
     }
 
     /// The summary as Markdown.
     pub(crate) fn page(&self) -> String {
         let Summary { scenario, date, commit, server, machine, command, seed, minutes, .. } = self;
-        let Faults { lost, doubled, reordered, ids_twice, missed, unacked_at_goodbye, .. } =
-            &self.faults;
         let verdict = if self.is_right() { "✓" } else { "✗" };
-        let done: String =
-            self.done.iter().map(|(what, count)| format!("| {what} | {count} |\n")).collect();
-        let Counts { lines, acked, not_durable, repeats, heard, gone, skips, ends, goodbyes } =
-            self.counts;
-        let rows = [
-            ("lines on the disk", group(lines)),
-            ("acknowledged as saved", group(acked)),
-            ("acknowledged as not saved", group(not_durable)),
-            ("said again after a restart", group(repeats)),
-            ("times that a member heard a line", group(heard)),
-            ("heard, promised to nobody, and gone with a crash", group(gone)),
-            ("holes that a slow member was told of", group(skips)),
-            (
-                "connections that ended; in a goodbye",
-                format!("{}; {}", group(ends), group(goodbyes)),
-            ),
-        ];
-        let rows: String =
-            rows.iter().map(|(what, count)| format!("| {what} | {count} |\n")).collect();
+        let Tally { headline, rows, examples, .. } = &self.tally;
+        let rows: String = self
+            .done
+            .iter()
+            .chain(rows)
+            .map(|(what, count)| format!("| {what} | {count} |\n"))
+            .collect();
         let mut page = format!(
             "# Soak, {scenario}, {date}\n\n\
-             **{verdict} {acked} acknowledged lines: {lost} lost, {doubled} doubled, {reordered} \
-             reordered; {ids_twice} ids given twice; {missed} missed by a member who came back; \
-             {unacked_at_goodbye} without an ack at the goodbye.**\n\n\
-             | | |\n|---|---:|\n{done}{rows}\n\
+             **{verdict} {headline}**\n\n\
+             | | |\n|---|---:|\n{rows}\n\
              - {server}, commit {commit}; {machine}; {minutes:.1} minutes.\n\
              - Seed {seed}; made with `{command}`.\n",
-            acked = group(acked),
         );
-        for example in &self.faults.examples {
+        for example in examples {
             page.push_str(&format!("- Wrong: {example}\n"));
         }
         if let Some(why) = &self.ended {
@@ -131,6 +147,11 @@ mod tests {
         }
     }
 
+    fn tally(faults: Faults) -> Tally {
+        let rows = vec![("lines".into(), "5,000".into())];
+        Tally::new("5,000 lines.".into(), rows, &5_000, &faults).expect("it is JSON")
+    }
+
     #[test]
     fn the_page_lists_faults() {
         let mut summary = Summary {
@@ -143,18 +164,21 @@ mod tests {
             seed: 7,
             minutes: 1.25,
             done: vec![("kills".into(), "3".into())],
-            counts: Counts { acked: 5_000, ..Counts::default() },
-            faults: Faults::default(),
+            tally: tally(Faults::default()),
             ended: None,
         };
         let page = summary.page();
-        assert!(page.contains("✓ 5,000 acknowledged lines: 0 lost, 0 doubled"), "{page}");
+        assert!(
+            page.contains("**✓ 5,000 lines.**") && page.contains("| lines | 5,000 |"),
+            "{page}"
+        );
         assert!(page.contains("| kills | 3 |\n") && page.contains("Seed 7;"), "{page}");
-        summary.faults = Faults { lost: 1, examples: vec!["s1 7".into()], ..Faults::default() };
+        summary.tally =
+            tally(Faults { lost: 1, examples: vec!["s1 7".into()], ..Faults::default() });
         let page = summary.page();
-        assert!(!summary.is_right() && page.contains("✗ 5,000 acknowledged lines: 1 lost"));
+        assert!(!summary.is_right() && page.contains("**✗ 5,000 lines.**"), "{page}");
         assert!(page.contains("- Wrong: s1 7\n"), "{page}");
-        summary.faults = Faults::default();
+        summary.tally = tally(Faults::default());
         summary.ended = Some("time".into());
         assert!(!summary.is_right() && summary.page().contains("- Ended early: time\n"));
     }

@@ -3,7 +3,6 @@
 //! send again what was not acknowledged.
 
 use std::{
-    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -19,7 +18,7 @@ use crate::{
     random::Random,
     server::{DataFolder, Program, Server},
     stage::Stage,
-    summary::{self, Summary, group},
+    summary::{self, Summary, Tally, group},
 };
 
 /// The rooms, one of each kind of name.
@@ -65,14 +64,15 @@ enum Blow {
 
 /// Runs the scenario; returns whether every promise was kept.
 pub(crate) fn run(common: &Common, flags: &JournalFlags) -> Result<bool> {
-    let seed = common.seed.unwrap_or_else(|| {
-        let now = jiff::Timestamp::now();
-        Random::new(now.as_nanosecond() as u64).next()
-    });
+    let seed = common.drawn_seed();
     let began = Instant::now();
     let below = common.work.clone().unwrap_or_else(std::env::temp_dir);
     let mut soak = Soak {
-        program: Program { path: common.server.clone(), data: PathBuf::new() },
+        program: Program {
+            path: common.server.clone(),
+            flags: vec!["--no-web".into()],
+            ..Program::default()
+        },
         random: Random::new(seed),
         bar: bar((flags.kills + flags.stops) as u64),
         deadline: began + common.time_limit,
@@ -125,8 +125,7 @@ pub(crate) fn run(common: &Common, flags: &JournalFlags) -> Result<bool> {
             ("longest start".into(), seconds(longest_start)),
             ("longest stop".into(), seconds(longest_stop)),
         ],
-        counts,
-        faults,
+        tally: Tally::new(faults.sentence(counts.acked), counts.rows(), &counts, &faults)?,
         ended,
     };
     print!("{}", summary.page());
@@ -165,9 +164,9 @@ impl Soak {
         let mut members = Vec::new();
         for number in 0..ROOMS.len() * (SPEAKERS + LISTENERS) {
             let room = number % ROOMS.len();
-            members.push(Member::log_in(number, (room, ROOMS[room]), server.address)?);
+            members.push(Member::log_in(number, (room, ROOMS[room]), server.addresses.lines)?);
         }
-        let stage = Stage::new(members.len(), ROOMS.len(), server.address);
+        let stage = Stage::new(members.len(), ROOMS.len(), server.addresses.lines);
         for _ in 0..rounds {
             server = self.round(server, &mut members, &stage, blow, lines)?;
             self.bar.inc(1);
@@ -254,7 +253,7 @@ impl Soak {
             }
         }
         let server = self.start()?;
-        stage.move_to(server.address);
+        stage.move_to(server.addresses.lines);
         Ok(server)
     }
 
