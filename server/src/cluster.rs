@@ -40,7 +40,7 @@ use crate::{
         Beginning, Room,
         log::{OpenLog, RoomLog, RoomLogs, SharedRoom, Snapshot, Unreachable},
     },
-    session::nonces::NonceKey,
+    session::{nonces::NonceKey, user_manager::SharedNames},
     sync::Mutex,
     system,
 };
@@ -55,6 +55,7 @@ pub(crate) mod server;
 mod uplink;
 mod hearer;
 mod leases;
+mod names;
 
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -164,6 +165,8 @@ pub(crate) struct Cluster {
     timing: Timing,
     link: Arc<Link>,
     control: Arc<Control>,
+    /// The names of all servers' sessions.
+    pub(crate) names: Arc<dyn SharedNames>,
     threads: Mutex<Option<ClusterThreads>>,
     keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
@@ -171,7 +174,8 @@ pub(crate) struct Cluster {
 struct ClusterThreads {
     /// Dropped to end the hearer, and then the uplinks.
     stops: [Sender<()>; 2],
-    uplinks: Vec<JoinHandle<()>>,
+    /// The uplinks, and the thread that claims names.
+    writers: Vec<JoinHandle<()>>,
     hearer: JoinHandle<()>,
 }
 
@@ -218,9 +222,12 @@ impl Cluster {
             requests,
             hearer_stopped,
         )?;
-        let (jobs, uplinks) = uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
+        let (names, naming) = names::start_names(redis.clone(), origin, stopped)?;
+        let (jobs, mut writers): (_, Vec<_>) =
+            uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
+        writers.push(naming);
         let threads =
-            Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], uplinks, hearer }));
+            Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], writers, hearer }));
         Ok(Cluster {
             redis,
             origin,
@@ -233,6 +240,7 @@ impl Cluster {
             timing,
             link,
             control,
+            names: Arc::new(names),
             threads,
             keeper: Mutex::default(),
         })
@@ -291,7 +299,7 @@ impl Cluster {
     /// Writes what is queued, as far as Redis accepts it, ends the threads, and gives the lease
     /// up.
     pub(crate) fn stop(&self) {
-        let Some(ClusterThreads { stops, uplinks, hearer }) = self.threads.lock().take() else {
+        let Some(ClusterThreads { stops, writers, hearer }) = self.threads.lock().take() else {
             return;
         };
         let [stop_hearer, stop] = stops;
@@ -299,7 +307,7 @@ impl Cluster {
         // It waits for messages; this is the last.
         let _ = self.jobs[0].send(Sending::Wake);
         drop(stop);
-        for thread in uplinks {
+        for thread in writers {
             if thread.join().is_err() {
                 tracing::error!("a thread of the cluster had panicked");
             }

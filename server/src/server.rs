@@ -190,6 +190,7 @@ impl Server {
         let minute = Duration::from_secs(60);
         let mut users = UserManager::new(away, nonce_key);
         users.teachers = Teachers::new(config.teacher_code.clone());
+        users.shared_names = cluster.as_ref().map(|cluster| cluster.names.clone());
         let shared = Arc::new(Shared {
             operators_reading: Default::default(),
             own_name: system::own_name(),

@@ -7,6 +7,7 @@ use madang_server::cluster::ClusterConfig;
 use madang_tests::{TestClient, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
 
+mod names;
 mod people;
 mod private;
 
@@ -223,7 +224,7 @@ fn the_members_of_a_server_that_stops_leave_and_their_room_lives_on() {
     assert_eq!(next(&mut alice, "left")["user"], "bob");
     // It is named as before by a server that comes in its place.
     let third = node(&cluster.redis);
-    let mut bob = third.login_json("bob");
+    let mut bob = names::login_once_free(&third, "bob");
     assert_eq!(next(&mut alice, "joined")["user"], "bob");
     say(&mut bob, "back");
     expect_said(&mut alice, "back");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use madang_protocol::{event::Time, room::RoomName};
+use madang_protocol::{event::Time, name::NameKey, room::RoomName};
 
 use crate::room::log::LogEntry;
 
@@ -81,6 +81,19 @@ pub(super) fn lease(origin: u64) -> String {
 /// A set: the keys ([`RoomKeys::meta`]) of the public rooms that a server has opened.
 pub(super) fn rooms(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:rooms")
+}
+
+/// A set: the keys ([`name`]) that a server has claimed.
+pub(super) fn names(origin: u64) -> String {
+    format!("{PREFIX}server:{origin}:names")
+}
+
+/// The server that has claimed this key of a name. Hashed: whoever reads what Redis has can
+/// guess the name of somebody in private rooms, but does not see it.
+pub(super) fn name(key: &NameKey) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, key.to_string().as_bytes());
+    let hash: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{PREFIX}name:{hash}")
 }
 
 /// Exists once a server counts as dead: nothing that it appends is taken. `declared` until its

@@ -26,6 +26,7 @@ use redis::{Connection, ErrorKind, RedisResult, Script};
 use super::{
     connection::Redis,
     keys::{self, BURIALS, RoomKeys, SERVERS},
+    names,
     server::{ClusterServer, OwnServer},
 };
 use crate::room::{By, Op, refusal::Refusal};
@@ -377,6 +378,7 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, op: &Op) -> RedisR
             redis::cmd("SET").arg(keys::dead(dead)).arg("buried").query(&mut connection)
         }
         _ => {
+            names::release_all(&mut connection, dead)?;
             let mut forget = redis::pipe();
             forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();
             forget.query(&mut connection)

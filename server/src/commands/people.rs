@@ -17,7 +17,10 @@ use super::{
 use crate::{
     clock,
     room::{Op, refusal::Refusal},
-    session::{LastWhisperer, MOST_HIDDEN, Quiet, Sender, Session, Whispered, Whisperer},
+    session::{
+        LastWhisperer, MOST_HIDDEN, Quiet, Sender, Session, Whispered, Whisperer,
+        user_manager::NameRefusal,
+    },
 };
 
 /// Whispers to somebody.
@@ -173,10 +176,14 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     if !session.is_teacher() && chat.users.teachers.reserve(&name) {
         return Err(caller.refuse(&Notice::NameRefused(&NameError::Reserved)));
     }
-    if chat.users.claim_another(session, &name).is_err() {
-        let proposal = chat.users.free_name_like(&name);
-        let proposal = proposal.as_ref().map(UserName::as_str);
-        return Err(caller.refuse(&Notice::NameInUse { proposal }));
+    match chat.users.claim_another(session, &name) {
+        Ok(()) => {}
+        Err(NameRefusal::Unavailable) => return Err(caller.refuse(&Notice::Unavailable)),
+        Err(NameRefusal::InUse) => {
+            let proposal = chat.users.free_name_like(&name);
+            let proposal = proposal.as_ref().map(UserName::as_str);
+            return Err(caller.refuse(&Notice::NameInUse { proposal }));
+        }
     }
     // Checked again: a ban in between could not find the name.
     if chat.bans.bans_name(&name) {

@@ -20,7 +20,7 @@ use crate::{
     },
     room::refusal::Refusal,
     room::{Coming, Greeting},
-    session::{Quiet, Session},
+    session::{Quiet, Session, user_manager::NameRefusal},
     shared::{Admission, Shared},
     transport::Pieces,
 };
@@ -147,10 +147,12 @@ impl Newcomer<'_> {
                 let Some(previous) = &previous else { return Err(taken) };
                 shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
             });
-            let Ok(session) = claimed else {
-                let proposal = shared.users.free_name_like(&user);
-                return Err(NotClaimed::NameInUse { proposal });
-            };
+            let session = claimed.map_err(|refusal| match refusal {
+                NameRefusal::InUse => {
+                    NotClaimed::NameInUse { proposal: shared.users.free_name_like(&user) }
+                }
+                NameRefusal::Unavailable => NotClaimed::Other(Notice::Unavailable),
+            })?;
             // Checked again: a ban in between could not find the session. Only now, because a
             // user kicked under this name has left by now.
             if let Err(notice) = self.check_name(&user, &place) {
@@ -159,7 +161,8 @@ impl Newcomer<'_> {
             }
             session
         } else {
-            let session = shared.users.claim_guest(self.lang, token, number, now);
+            let guest = shared.users.claim_guest(self.lang, token, number, now);
+            let session = guest.map_err(|_| NotClaimed::Other(Notice::Unavailable))?;
             if let Err(notice) = self.check_name(&session.name(), &place) {
                 shared.users.end(&session);
                 return Err(NotClaimed::Other(notice));

@@ -24,6 +24,8 @@ use madang_protocol::{
 use proposal::{MOST_PROPOSED, shortened};
 use table::{Holder, SessionEntry, SessionTable};
 
+pub(crate) use shared_names::{NameRefusal, SharedNames};
+
 use crate::{
     session::{
         Mute, Session,
@@ -31,10 +33,11 @@ use crate::{
         teachers::Teachers,
         token::{Token, TokenHash},
     },
-    sync::{Condvar, Mutex},
+    sync::{Condvar, Mutex, MutexGuard},
 };
 
 mod proposal;
+mod shared_names;
 mod table;
 
 /// The sessions, and the names in use.
@@ -49,6 +52,8 @@ pub(crate) struct UserManager {
     pub(crate) teachers: Teachers,
     /// Signalled when a connection has released a session.
     let_go: Condvar,
+    /// Where names are claimed among several servers, if there are several.
+    pub(crate) shared_names: Option<Arc<dyn SharedNames>>,
 }
 
 /// How many sessions may wait to be resumed, so that clients that keep reconnecting cannot fill
@@ -60,10 +65,6 @@ pub(crate) struct AwayLimits {
     /// Per address; `None` means no limit.
     pub(crate) per_address: Option<usize>,
 }
-
-/// The name, or a lookalike, is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NameInUse;
 
 /// Why a connection does not get a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,8 @@ impl UserManager {
         table.last_number = u64::from_ne_bytes(bits);
         let (table, muted) = (Mutex::new(table), Mutex::new(None));
         let teachers = Teachers::new(None);
-        UserManager { limits, nonce_key, table, muted, teachers, let_go: Condvar::new() }
+        let (let_go, shared_names) = (Condvar::new(), None);
+        UserManager { limits, nonce_key, table, muted, teachers, let_go, shared_names }
     }
 
     /// Restores a session from before a restart, without a connection. Returns it and since
@@ -105,19 +107,16 @@ impl UserManager {
     ///
     /// # Errors
     ///
-    /// [`NameInUse`] if the name or a lookalike is claimed.
+    /// Why it is not claimed.
     pub(crate) fn claim(
         &self,
         name: &UserName,
         token: Option<String>,
         connection: u64,
         now: Time,
-    ) -> Result<Arc<Session>, NameInUse> {
+    ) -> Result<Arc<Session>, NameRefusal> {
         let keys = name.keys();
-        let mut table = self.table.lock();
-        if keys.iter().any(|key| table.names.contains_key(key)) {
-            return Err(NameInUse);
-        }
+        let mut table = self.claim_keys(&keys, |table, key| table.names.contains_key(key))?;
         // 0 is reserved.
         table.last_number = table.last_number.checked_add(1).unwrap_or(1);
         let session = Session::new(table.last_number, name.clone(), token.map(Token::new), now)
@@ -132,6 +131,40 @@ impl UserManager {
         Ok(session)
     }
 
+    /// Claims keys among all servers, unless one `is_taken` here; returns the table, locked.
+    /// Without other servers, only looks.
+    fn claim_keys(
+        &self,
+        keys: &[NameKey],
+        is_taken: impl Fn(&SessionTable, &NameKey) -> bool,
+    ) -> Result<MutexGuard<'_, SessionTable>, NameRefusal> {
+        let mut table = self.table.lock();
+        let is_others = |key| is_taken(&table, key) || table.claiming.contains(key);
+        if keys.iter().any(is_others) {
+            return Err(NameRefusal::InUse);
+        }
+        let Some(shared) = &self.shared_names else { return Ok(table) };
+        let new = keys.iter().filter(|key| !table.names.contains_key(key));
+        let new: Vec<NameKey> = new.cloned().collect();
+        table.claiming.extend(new.iter().cloned());
+        // That may take a while.
+        drop(table);
+        let claimed = shared.claim(&new);
+        table = self.table.lock();
+        for key in &new {
+            table.claiming.remove(key);
+        }
+        claimed.map(|()| table)
+    }
+
+    /// Has other servers know that nobody here has these keys any more. The table is locked, so
+    /// that no later claim overtakes this.
+    fn release(&self, _table: &SessionTable, keys: Vec<NameKey>) {
+        if let Some(shared) = &self.shared_names {
+            shared.release(keys);
+        }
+    }
+
     /// A free name similar to one in use: `철수-2`. `None` if many of them are taken.
     pub(crate) fn free_name_like(&self, name: &UserName) -> Option<UserName> {
         let text = name.as_str();
@@ -141,7 +174,12 @@ impl UserManager {
         };
         (2..=MOST_PROPOSED)
             .filter_map(|number| shortened(stem, &format!("-{number}")))
-            .find(|name| !name.keys().iter().any(|key| self.table.lock().names.contains_key(key)))
+            .find(|name| self.is_free(&name.keys()))
+    }
+
+    fn is_free(&self, keys: &[NameKey]) -> bool {
+        let is_free_here = !keys.iter().any(|key| self.table.lock().names.contains_key(key));
+        is_free_here && self.shared_names.as_ref().is_none_or(|shared| shared.are_free(keys))
     }
 
     /// How many sessions there are.
@@ -193,20 +231,16 @@ impl UserManager {
     ///
     /// # Errors
     ///
-    /// [`NameInUse`] if it looks like somebody else's.
+    /// Why it is not claimed: perhaps it looks like somebody else's.
     pub(crate) fn claim_another(
         &self,
         session: &Arc<Session>,
         name: &UserName,
-    ) -> Result<(), NameInUse> {
+    ) -> Result<(), NameRefusal> {
         let keys = name.keys();
-        let mut table = self.table.lock();
-        let is_others = |key: &NameKey| {
+        let mut table = self.claim_keys(&keys, |table, key| {
             table.names.get(key).is_some_and(|bearer| bearer.number != session.number)
-        };
-        if keys.iter().any(is_others) {
-            return Err(NameInUse);
-        }
+        })?;
         table.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         if let Some(entry) = table.sessions.get_mut(&session.number) {
             entry.another = Some(name.clone());
@@ -219,12 +253,13 @@ impl UserManager {
         let (kept, mut keys) = (session.name().keys(), name.keys());
         keys.retain(|key| !kept.contains(key));
         let mut table = self.table.lock();
-        for key in keys {
-            table.names.remove(&key);
+        for key in &keys {
+            table.names.remove(key);
         }
         if let Some(entry) = table.sessions.get_mut(&session.number) {
             entry.another = None;
         }
+        self.release(&table, keys);
     }
 
     /// Passes the session with this token to `connection`. If another one holds it, `dismiss`
@@ -355,9 +390,10 @@ impl UserManager {
         // A panic may have interrupted a rename.
         let another = table.sessions.remove(&session.number).and_then(|entry| entry.another);
         keys.extend(another.iter().flat_map(UserName::keys));
-        for key in keys {
-            table.names.remove(&key);
+        for key in &keys {
+            table.names.remove(key);
         }
+        self.release(&table, keys);
         if let Some(token) = &session.token {
             table.tokens.remove(&token.hash);
         }
@@ -406,6 +442,63 @@ mod tests {
         assert!(!is_taken(&users, "aIice"));
     }
 
+    /// Other servers, which have the name `taken`, and can't be asked for `unknown`.
+    #[derive(Default)]
+    struct OtherServers {
+        claimed: Mutex<BTreeSet<String>>,
+    }
+
+    impl SharedNames for OtherServers {
+        fn claim(&self, keys: &[NameKey]) -> Result<(), NameRefusal> {
+            let texts = keys.iter().map(NameKey::to_string);
+            match keys.iter().map(NameKey::to_string).find(|key| key.starts_with(['t', 'u'])) {
+                Some(key) if key == "unknown" => Err(NameRefusal::Unavailable),
+                Some(key) if key == "taken" => Err(NameRefusal::InUse),
+                _ => {
+                    self.claimed.lock().extend(texts);
+                    Ok(())
+                }
+            }
+        }
+
+        fn are_free(&self, keys: &[NameKey]) -> bool {
+            keys.iter().all(|key| key.to_string() != "taken-2")
+        }
+
+        fn release(&self, keys: Vec<NameKey>) {
+            let mut claimed = self.claimed.lock();
+            keys.iter().for_each(|key| assert!(claimed.remove(&key.to_string()), "{key}"));
+        }
+    }
+
+    #[test]
+    fn a_name_is_claimed_among_all_servers_and_given_up_there_once() {
+        let others = Arc::new(OtherServers::default());
+        let mut users = users();
+        users.shared_names = Some(others.clone());
+        let refusal = |text: &str| users.claim(&name(text), None, 1, NOW()).err();
+        assert_eq!(refusal("taken"), Some(NameRefusal::InUse));
+        assert_eq!(refusal("unknown"), Some(NameRefusal::Unavailable));
+        assert_eq!(users.free_name_like(&name("taken")), Some(name("taken-3")));
+        let alice = claim(&users, "alice");
+        // Refused here, nobody else is asked.
+        assert_eq!(refusal("aIice"), Some(NameRefusal::InUse));
+        assert_eq!(users.claim_another(&alice, &name("taken")), Err(NameRefusal::InUse));
+        users.claim_another(&alice, &name("Alice")).expect("it is hers");
+        users.give_up(&alice, &name("Alice"));
+        users.claim_another(&alice, &name("carol")).expect("it is free");
+        alice.rename(name("carol"));
+        users.give_up(&alice, &name("alice"));
+        let claimed = || others.claimed.lock().iter().cloned().collect::<Vec<_>>();
+        let carols: Vec<String> = name("carol").keys().iter().map(NameKey::to_string).collect();
+        assert_eq!(
+            claimed(),
+            carols.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        );
+        users.end(&alice);
+        assert!(claimed().is_empty());
+    }
+
     #[test]
     fn names_are_found_in_any_case_but_not_by_lookalikes() {
         let users = users();
@@ -420,7 +513,9 @@ mod tests {
         let users = users();
         claim(&users, "손님-2");
         let guests: Vec<String> = (0..3)
-            .map(|_| users.claim_guest(Lang::Ko, None, 1, NOW()).name().to_string())
+            .map(|_| {
+                users.claim_guest(Lang::Ko, None, 1, NOW()).expect("it is alone").name().to_string()
+            })
             .collect();
         assert_eq!(guests, ["손님-1", "손님-3", "손님-4"]);
     }

@@ -1,6 +1,11 @@
 //! The table of sessions: their names and tokens, and the connection that holds each.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Instant,
+};
 
 use madang_protocol::name::{NameKey, UserName};
 
@@ -11,6 +16,8 @@ use crate::session::{Session, memory::WhisperBudget, token::TokenHash};
 pub(super) struct SessionTable {
     /// Every key of each name in use.
     pub(super) names: HashMap<NameKey, Arc<Session>>,
+    /// Those being claimed among all servers at the moment.
+    pub(super) claiming: HashSet<NameKey>,
     pub(super) sessions: HashMap<u64, SessionEntry>,
     pub(super) tokens: HashMap<TokenHash, Arc<Session>>,
     /// The shared budget for kept whispers.

@@ -1,0 +1,200 @@
+//! Names that are unique among all servers: each key of a name is a key in Redis, with the
+//! server that has claimed it. One thread claims and gives up, in the order in which it is
+//! asked.
+
+use std::{
+    sync::LazyLock,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
+use madang_protocol::name::NameKey;
+use redis::{Connection, RedisResult, Script};
+
+use super::{
+    connection::{PATIENCE, Redis},
+    keys,
+};
+use crate::session::user_manager::{NameRefusal, SharedNames};
+
+/// How long is waited after a failure.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Claims names unless one of them is another server's. A server that is buried has none; one
+/// that is only declared dead has: its members have not left yet.
+static CLAIM: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        for at = 2, #KEYS do
+            local by = redis.call('GET', KEYS[at])
+            if by and by ~= ARGV[1]
+                and redis.call('GET', 'madang:server:' .. by .. ':dead') ~= 'buried' then
+                return 0
+            end
+        end
+        if ARGV[2] == '1' then
+            for at = 2, #KEYS do
+                redis.call('SET', KEYS[at], ARGV[1])
+                redis.call('SADD', KEYS[1], KEYS[at])
+            end
+        end
+        return 1",
+    )
+});
+
+/// Gives up names that are still this server's.
+static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        for at = 2, #KEYS do
+            if redis.call('GET', KEYS[at]) == ARGV[1] then
+                redis.call('DEL', KEYS[at])
+            end
+            redis.call('SREM', KEYS[1], KEYS[at])
+        end
+        return 1",
+    )
+});
+
+/// Gives up all names of a server that is no more.
+static RELEASE_ALL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+            if redis.call('GET', name) == ARGV[1] then
+                redis.call('DEL', name)
+            end
+        end
+        return redis.call('DEL', KEYS[1])",
+    )
+});
+
+/// What is asked of the thread.
+enum NameJob {
+    /// To claim keys, or only to look whether that is possible; the answer is not waited for
+    /// after this time.
+    Claim {
+        keys: Vec<NameKey>,
+        claims: bool,
+        until: Instant,
+        answer: Sender<bool>,
+    },
+    Release(Vec<NameKey>),
+}
+
+/// The names of this server's sessions among those of all servers.
+pub(super) struct Names {
+    jobs: Sender<NameJob>,
+}
+
+/// Starts the thread; it ends when `stop` is dropped.
+pub(super) fn start_names(
+    redis: Redis,
+    origin: u64,
+    stop: Receiver<()>,
+) -> std::io::Result<(Names, JoinHandle<()>)> {
+    let (jobs, queue) = unbounded();
+    let claims = Claims { redis, origin, connection: None, is_away: false };
+    let thread = std::thread::Builder::new()
+        .name("names".to_owned())
+        .spawn(move || claims.run(&queue, &stop))?;
+    Ok((Names { jobs }, thread))
+}
+
+/// Gives up all names of a server that is no more.
+pub(super) fn release_all(connection: &mut Connection, dead: u64) -> RedisResult<()> {
+    RELEASE_ALL.key(keys::names(dead)).arg(dead).invoke(connection)
+}
+
+impl Names {
+    fn ask(&self, keys: &[NameKey], claims: bool) -> Option<bool> {
+        let (answer, answered) = bounded(1);
+        let until = Instant::now() + PATIENCE;
+        let job = NameJob::Claim { keys: keys.to_vec(), claims, until, answer };
+        self.jobs.send(job).ok()?;
+        answered.recv_deadline(until).ok()
+    }
+}
+
+impl SharedNames for Names {
+    fn claim(&self, keys: &[NameKey]) -> Result<(), NameRefusal> {
+        match self.ask(keys, true) {
+            Some(true) => Ok(()),
+            Some(false) => Err(NameRefusal::InUse),
+            None => {
+                // It may have been claimed all the same.
+                self.release(keys.to_vec());
+                Err(NameRefusal::Unavailable)
+            }
+        }
+    }
+
+    fn are_free(&self, keys: &[NameKey]) -> bool {
+        self.ask(keys, false) == Some(true)
+    }
+
+    fn release(&self, keys: Vec<NameKey>) {
+        // Once the thread has ended, this server's names are free as a whole.
+        let _ = self.jobs.send(NameJob::Release(keys));
+    }
+}
+
+struct Claims {
+    redis: Redis,
+    origin: u64,
+    connection: Option<Connection>,
+    /// Whether Redis could not be reached the last time.
+    is_away: bool,
+}
+
+impl Claims {
+    fn run(mut self, queue: &Receiver<NameJob>, stop: &Receiver<()>) {
+        loop {
+            let job = select! {
+                recv(queue) -> job => job.ok(),
+                recv(stop) -> _ => None,
+            };
+            let Some(job) = job else { return };
+            while let Err(error) = self.carry_out(&job) {
+                self.connection = None;
+                if !std::mem::replace(&mut self.is_away, true) {
+                    tracing::warn!(%error, "failed to claim or give up a name in Redis");
+                }
+                if !matches!(stop.recv_timeout(PAUSE), Err(RecvTimeoutError::Timeout)) {
+                    return;
+                }
+            }
+            self.is_away = false;
+        }
+    }
+
+    fn carry_out(&mut self, job: &NameJob) -> RedisResult<()> {
+        if let NameJob::Claim { until, .. } = job
+            && Instant::now() >= *until
+        {
+            return Ok(());
+        }
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.redis.connect()?),
+        };
+        let own = keys::names(self.origin);
+        let name_keys = |names: &[NameKey]| names.iter().map(keys::name).collect::<Vec<_>>();
+        match job {
+            NameJob::Claim { keys, claims, answer, .. } => {
+                let asked = CLAIM
+                    .key(own)
+                    .key(name_keys(keys))
+                    .arg((self.origin, *claims))
+                    .invoke(connection)?;
+                // Whoever asked may have given up; what was claimed is given up next.
+                let _ = answer.send(asked);
+                Ok(())
+            }
+            NameJob::Release(keys) => {
+                RELEASE.key(own).key(name_keys(keys)).arg(self.origin).invoke(connection)
+            }
+        }
+    }
+}
