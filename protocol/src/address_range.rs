@@ -7,12 +7,14 @@ use std::{
     str::FromStr,
 };
 
+use serde::{Deserialize, Serialize};
+
 /// The prefix of addresses that NAT64 makes from IPv4 (RFC 6052 section 2.1).
 const NAT64: u128 = 0x0064_ff9b << 96;
 
 /// A range of addresses. An IPv6 address that stands for an IPv4 one, mapped or by NAT64,
 /// counts as that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressRange {
     /// Its first address.
     first: IpAddr,

@@ -4,6 +4,7 @@
 
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
@@ -153,7 +154,7 @@ pub enum Switch {
 }
 
 /// What a ban keeps out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Banned {
     /// A name, and names that look like it.
     Name(UserName),

@@ -1,9 +1,10 @@
 //! The other servers, if several are one chat: what commands ask them about their people and
 //! rooms, and how a server answers. How questions travel is the cluster's business.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use madang_protocol::{
+    command::Banned,
     event::{RoomSummary, Time},
     name::UserName,
     notice::{Goodbye, Notice},
@@ -14,8 +15,10 @@ use super::{
     caller::{Caller, Reply},
     chat::Chat,
     lesson,
+    server::announce_here,
 };
 use crate::{
+    clock,
     room::{By, Op},
     session::{Mute, Sender, Session, Whispered, Whisperer},
 };
@@ -46,13 +49,42 @@ pub(crate) enum Inquiry {
         to_teachers: bool,
     },
     /// To kick somebody from their room, as the operator.
-    Kick { session: u64, seconds: u64 },
+    Kick {
+        session: u64,
+        seconds: u64,
+    },
     /// To do the rest for somebody who was kicked, from the lobby if there are `seconds`.
-    SeeOff { session: u64, seconds: Option<u64> },
+    SeeOff {
+        session: u64,
+        seconds: Option<u64>,
+    },
     /// To mute somebody everywhere, as the operator.
-    Mute { session: u64, mute: Mute, seconds: Option<u64> },
+    Mute {
+        session: u64,
+        mute: Mute,
+        seconds: Option<u64>,
+    },
     /// To lift that.
-    Unmute { session: u64 },
+    Unmute {
+        session: u64,
+    },
+    /// To let somebody join again, in every room that kicked them.
+    Unkick {
+        name: UserName,
+        session: Option<u64>,
+    },
+    Ban {
+        banned: Banned,
+        seconds: Option<u64>,
+    },
+    Unban {
+        banned: Banned,
+    },
+    /// To tell everyone something, as the announcement with this number.
+    Announce {
+        text: String,
+        number: u64,
+    },
 }
 
 /// Who is to get a whisper.
@@ -82,6 +114,10 @@ pub(crate) enum Finding {
     Done,
     /// It was so already.
     Already,
+    /// These were disconnected.
+    Closed(Vec<(UserName, IpAddr)>),
+    /// So many were told.
+    Told(usize),
 }
 
 /// The answers of the servers that have one.
@@ -159,7 +195,15 @@ impl Profile {
 impl Finding {
     /// Whether no other server has anything to add.
     pub(crate) fn is_enough(&self) -> bool {
-        !matches!(self, Finding::Nobody | Finding::Rooms(_) | Finding::People(_))
+        !matches!(
+            self,
+            Finding::Nobody
+                | Finding::Rooms(_)
+                | Finding::People(_)
+                | Finding::Already
+                | Finding::Closed(_)
+                | Finding::Told(_)
+        )
     }
 }
 
@@ -264,6 +308,29 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
             }
             Finding::Done
         }),
+        Inquiry::Unkick { name, session } => {
+            let mut any = chat.rooms.unkick(&name, session);
+            for room in chat.rooms.all() {
+                let kicks = room.status().access.kicks;
+                if !kicks.lifted_by(&name, session, clock::now()).is_empty() {
+                    let op = Op::Unkick { name: name.clone(), session };
+                    any |= room.act_now(By::Operator, op).is_ok();
+                }
+            }
+            if any { Finding::Done } else { Finding::Already }
+        }
+        Inquiry::Ban { banned, seconds } => {
+            chat.bans.ban(banned.clone(), seconds.map(Duration::from_secs));
+            Finding::Closed(chat.services.close_banned(&banned))
+        }
+        Inquiry::Unban { banned } => match chat.bans.unban(&banned) {
+            true => Finding::Done,
+            false => Finding::Already,
+        },
+        Inquiry::Announce { text, number } => {
+            let op = Op::AnnounceOnce { text: text.clone(), number };
+            Finding::Told(announce_here(chat, &text, &op))
+        }
     }
 }
 

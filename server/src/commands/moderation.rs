@@ -81,7 +81,8 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     if !caller.is_operator() {
         return caller.settle(caller.act(Op::Unkick { name: target, session }), done);
     }
-    let mut any = rooms.unkick(&target, session);
+    let (name, mut any) = (target.clone(), rooms.unkick(&target, session));
+    any |= caller.ask_elsewhere(&Inquiry::Unkick { name, session }).one().is_ok();
     for room in rooms.all() {
         if room.status().access.kicks.keep_somebody_out(clock::now()) {
             let name = target.clone();

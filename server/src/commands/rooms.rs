@@ -72,7 +72,10 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
 /// Makes the operator's commands apply to a room. The operator does not join it.
 fn look_at(caller: &Caller<'_>, destination: Destination) -> Reply {
     let found = match &destination {
-        Destination::Public(_) => caller.chat.rooms.find(&destination),
+        Destination::Public(_) => match caller.chat.rooms.reach(&destination) {
+            Ok(found) => found,
+            Err(error) => return caller.refuse(&not_made(error)),
+        },
         // A link makes its user a member whom others see, so it is refused here.
         Destination::Private(_) | Destination::Words(_) => None,
     };

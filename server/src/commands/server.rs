@@ -9,7 +9,11 @@ use madang_protocol::{
     text::Lang,
 };
 
-use super::caller::{Caller, Reply};
+use super::{
+    caller::{Caller, Reply},
+    chat::Chat,
+    elsewhere::{Finding, Inquiry},
+};
 use crate::{
     admission::bans::Ban,
     room::{By, Op},
@@ -24,7 +28,14 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
     }
     // Newcomers check the bans after they become visible to the search below.
     caller.chat.bans.ban(banned.clone(), time);
-    let closed = caller.chat.services.close_banned(&banned);
+    let mut closed = caller.chat.services.close_banned(&banned);
+    let inquiry = Inquiry::Ban { banned: banned.clone(), seconds: time.map(|it| it.as_secs()) };
+    let others = caller.ask_elsewhere(&inquiry);
+    for finding in others.findings {
+        if let Finding::Closed(there) = finding {
+            closed.extend(there);
+        }
+    }
     let what = banned.to_string();
     let seconds = time.map(|time| time.as_secs());
     let mut reply = caller.done(Done::Banned { what: &what, seconds });
@@ -37,6 +48,9 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
             Lang::En => format!("Disconnected: {closed}"),
         });
     }
+    if !others.is_complete {
+        reply.answer.line(&Notice::Unanswered.text(caller.lang));
+    }
     if matches!(&banned, Banned::Address(range) if range.has_loopback()) {
         reply.answer.line(&Notice::OwnMachineBanned.text(caller.lang));
     }
@@ -45,7 +59,9 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
 
 /// Lifts the ban of a name or addresses.
 pub(super) fn unban(caller: &Caller<'_>, banned: &Banned) -> Reply {
-    match caller.chat.bans.unban(banned) {
+    let others = caller.ask_elsewhere(&Inquiry::Unban { banned: banned.clone() });
+    let there = others.findings.iter().any(|finding| matches!(finding, Finding::Done));
+    match caller.chat.bans.unban(banned) || there {
         true => caller.done(Done::Unbanned { what: &banned.to_string() }),
         false => caller.refuse(&Notice::Already),
     }
@@ -70,17 +86,39 @@ pub(super) fn list_bans(caller: &Caller<'_>) -> Reply {
 
 /// Announces something to everyone.
 pub(super) fn announce(caller: &Caller<'_>, text: &str) -> Reply {
-    for room in caller.chat.rooms.all() {
+    let text = text.to_owned();
+    let Some(elsewhere) = caller.chat.elsewhere else {
+        let people = announce_here(&caller.chat, &text, &Op::Announce(text.clone()));
+        return caller.done(Done::Announced { people });
+    };
+    // Every server asks all of its rooms; those that several servers share say it once.
+    let mut bits = [0; 8];
+    getrandom::fill(&mut bits).expect("a system that has started has random bits");
+    let number = u64::from_ne_bytes(bits);
+    let op = Op::AnnounceOnce { text: text.clone(), number };
+    let mut people = announce_here(&caller.chat, &text, &op);
+    for finding in elsewhere.ask(&Inquiry::Announce { text, number }, None).findings {
+        if let Finding::Told(there) = finding {
+            people += there;
+        }
+    }
+    caller.done(Done::Announced { people })
+}
+
+/// Announces something to everyone on this server, to members by this op; returns how many they
+/// are.
+pub(super) fn announce_here(chat: &Chat<'_>, text: &str, op: &Op) -> usize {
+    for room in chat.rooms.all() {
         // A room that has just ended has nobody to tell.
-        let _ = room.act_now(By::Operator, Op::Announce(text.to_owned()));
+        let _ = room.act_now(By::Operator, op.clone());
     }
     // People in no room are told one by one, after the rooms, so that nobody who changes rooms
     // meanwhile misses it.
-    let sessions = caller.chat.users.sessions();
+    let sessions = chat.users.sessions();
     for session in &sessions {
         if session.room().is_none() {
             session.tell(|answer| answer.notice(&Notice::Announced(text)));
         }
     }
-    caller.done(Done::Announced { people: sessions.len() })
+    sessions.len()
 }

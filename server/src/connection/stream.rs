@@ -18,7 +18,7 @@ use crate::{
     close_reason::CloseReason,
     commands::{
         archive::{Archive, Reach, Wanted},
-        lesson,
+        lesson, rooms,
     },
     delivery::{carrier::Carrier, outbox::Until},
     room::{Coming, Going, Greeting, HistorySpan, Missed, Room},
@@ -93,7 +93,8 @@ impl Connection {
     fn begin_stream(&mut self, request: &mut StreamRequest) -> Result<(), NotBegun> {
         self.pay(request.bytes, None)?;
         // A public room is never made for a stream, and a key opens one that is there.
-        let there = self.shared.rooms.find(&request.room);
+        let there = self.shared.rooms.reach(&request.room);
+        let there = there.map_err(|error| NotClaimed::Room(rooms::not_made(error)))?;
         let room = there.ok_or(NotClaimed::Room(Notice::NoSuchRoom))?;
         let login = NewLogin {
             name: request.name.clone(),

@@ -65,6 +65,9 @@ pub(crate) enum Change {
     },
     Announced {
         text: String,
+        /// Under which each machine asks for it.
+        #[serde(default)]
+        number: Option<u64>,
     },
     Renamed {
         session: u64,
@@ -189,7 +192,7 @@ impl Fact {
             Change::Said { user, text, me, teacher, .. } => {
                 Event::Said { stamp, user: user.into(), text, me, teacher }
             }
-            Change::Announced { text } => Event::Announced { stamp, text },
+            Change::Announced { text, .. } => Event::Announced { stamp, text },
             Change::Renamed { user, to, .. } => {
                 Event::Renamed { stamp, user: user.into(), to: to.into() }
             }

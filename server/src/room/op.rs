@@ -100,6 +100,11 @@ pub(crate) enum Op {
     Say(Vec<Speech>),
     /// The server says something.
     Announce(String),
+    /// The same, if no machine has asked for it under this number before.
+    AnnounceOnce {
+        text: String,
+        number: u64,
+    },
     /// Sets the topic; empty means none.
     Topic(Arc<str>),
     /// Renames the requester.

@@ -2,7 +2,11 @@
 //! [decided](decide) without changing it; they result in facts, and only facts change it. So it
 //! can be tested, stored and restored without sockets.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use madang_protocol::{
     event::{Event, GapReason, Time},
@@ -32,6 +36,9 @@ mod decide;
 /// For how many absent sessions the owner's mutes are kept.
 const ABSENT_MUTES: usize = 100;
 
+/// How many announcements are told apart from repeated ones.
+const MOST_ANNOUNCED: usize = 16;
+
 /// A room's state. Members are identified by session number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -51,6 +58,9 @@ pub(crate) struct State {
     /// The lesson in this room.
     #[serde(default)]
     class: Class,
+    /// The numbers of the last announcements that each machine asks for.
+    #[serde(default)]
+    announced: VecDeque<u64>,
 }
 
 /// The initial state of a room.
@@ -156,6 +166,7 @@ impl State {
             empty_since: away.is_empty().then_some(now),
             ended: false,
             class,
+            announced: VecDeque::new(),
         };
         if let Some(lasting) = lasting.and_then(|lasting| serde_json::from_str(&lasting).ok()) {
             let Lasting { topic, locked, limit, kicks, muted } = lasting;
@@ -311,8 +322,13 @@ impl State {
                     self.note_nonces(*session, |nonces| nonces.note(noted));
                 }
             }
-            Change::Announced { .. }
-            | Change::AllMuted { .. }
+            Change::Announced { number, .. } => {
+                if let Some(number) = number {
+                    self.announced.truncate(MOST_ANNOUNCED - 1);
+                    self.announced.push_front(*number);
+                }
+            }
+            Change::AllMuted { .. }
             | Change::AllUnmuted
             | Change::Transcribed { .. }
             | Change::Restarted => {}

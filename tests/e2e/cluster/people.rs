@@ -147,3 +147,30 @@ fn the_operator_moderates_members_of_every_server() {
     here.operate("/kick carol");
     carol.expect_rest();
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_the_operator_does_to_everyone_reaches_every_server() {
+    let cluster = Cluster::start(2);
+    let [here, there] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = here.login_json("alice");
+    let mut bob = there.login_json("bob");
+    let mut carol = there.login_json("carol");
+    ask(&mut carol, "/new", "entered");
+    // Everyone is told once, in rooms that one server has and in those that both have.
+    for text in ["lunch", "dinner"] {
+        here.operate(&format!("/say {text}"));
+        for client in [&mut alice, &mut bob, &mut carol] {
+            assert_eq!(next(client, "announced")["text"], text);
+        }
+    }
+    here.operate("/ban bob");
+    assert_eq!(next(&mut bob, "bye")["reason"], "banned");
+    let mut again = there.connect();
+    again.send("bob\n");
+    again.expect(Notice::NameBanned.text(Lang::Ko));
+    here.operate("/unban bob");
+    let mut bob = there.login_json("bob");
+    say(&mut bob, "back");
+    expect_said(&mut alice, "back");
+}

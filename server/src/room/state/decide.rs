@@ -102,7 +102,13 @@ impl State {
                     _ => Ok(heard.facts),
                 };
             }
-            Op::Announce(text) => facts.tell(Change::Announced { text }),
+            Op::Announce(text) => facts.tell(Change::Announced { text, number: None }),
+            Op::AnnounceOnce { number, .. } if self.announced.contains(&number) => {
+                return Err(Refusal::Already);
+            }
+            Op::AnnounceOnce { text, number } => {
+                facts.tell(Change::Announced { text, number: Some(number) });
+            }
             Op::Topic(_) if self.class.is_running() && matches!(by, By::Member(_)) => {
                 return Err(Refusal::TeacherOnly);
             }
