@@ -57,12 +57,16 @@ impl FailingDisk {
     }
 
     pub(crate) fn start_server(&self) -> ServerProcess {
+        self.start_server_with(&[])
+    }
+
+    pub(crate) fn start_server_with(&self, flags: &[&str]) -> ServerProcess {
         let data = self.data();
         let mut command = command();
         command.env("LD_PRELOAD", &self.library).env("TEST_DISK", &self.orders);
         let code = self.folder.write("code", CODE);
         command.args(["--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
-        command.args(["--teacher-code", text(&code)]);
+        command.args(["--teacher-code", text(&code)]).args(flags);
         ServerProcess::start_as(&mut command)
     }
 }
@@ -95,6 +99,12 @@ impl Two {
         began.elapsed()
     }
 
+    /// Waits until the listener has got this text.
+    #[track_caller]
+    pub(crate) fn heard(&mut self, text: &str) {
+        self.bob.expect(text);
+    }
+
     /// The next ack: the number of its line, and whether it promises that the line is safe.
     #[track_caller]
     pub(crate) fn ack(&mut self) -> (usize, bool) {
@@ -105,7 +115,7 @@ impl Two {
 
     /// Says lines until the server reports that they are saved again.
     #[track_caller]
-    fn say_when_saved_again(&mut self, server: &mut ServerProcess) {
+    pub(crate) fn say_when_saved_again(&mut self, server: &mut ServerProcess) {
         server.out().expect("--- Messages are saved again.");
         self.say();
         assert_eq!(self.ack(), (self.said - 1, true));

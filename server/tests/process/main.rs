@@ -35,6 +35,8 @@ mod story;
 mod disk;
 #[cfg(target_os = "linux")]
 mod disk_reading;
+#[cfg(target_os = "linux")]
+mod disk_metrics;
 mod startup;
 mod readme;
 mod stopping;
