@@ -400,6 +400,18 @@ fn what_a_failing_disk_had_no_space_for_is_a_hole_that_is_shown() {
     }
 }
 
+/// The server, started by a shell that may mount file systems for itself and what it starts. It gets
+/// the program as $0, then the arguments that are added. `None` where that is not allowed.
+fn command_in_namespace(more: &[&str], setup: &str) -> Option<Command> {
+    let unshare = [&["--user", "--map-root-user"], more].concat();
+    let may = Command::new("unshare").args(&unshare).arg("true").output();
+    if !may.expect("unshare is installed").status.success() {
+        eprintln!("SKIPPED: no namespaces may be made here");
+        return None;
+    }
+    Some(command_under("unshare", &[&unshare[..], &["sh", "-c", setup]].concat()))
+}
+
 #[test]
 #[ignore = "needs unshare, and leave to make namespaces"]
 fn a_disk_that_is_full_is_used_again_once_there_is_space() {
@@ -408,14 +420,7 @@ fn a_disk_that_is_full_is_used_again_once_there_is_space() {
     fs::create_dir(&place).expect("the folder is there");
     let setup = "mount -t tmpfs -o size=4m tmpfs \"$1\" && \
                  head -c 3m /dev/zero > \"$1/filler\" && shift && exec \"$0\" \"$@\"";
-    let unshare = ["--user", "--map-root-user", "--mount"];
-    let may = Command::new("unshare").args(unshare).arg("true").output();
-    if !may.expect("unshare is installed").status.success() {
-        eprintln!("SKIPPED: no namespaces may be made here, so there is no small disk");
-        return;
-    }
-    // The shell gets the server's program as $0, then the place, then the flags.
-    let mut shell = command_under("unshare", &[&unshare[..], &["sh", "-c", setup]].concat());
+    let Some(mut shell) = command_in_namespace(&["--mount"], setup) else { return };
     let data = place.join("data");
     shell.args([text(&place), "--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
     let mut server = ServerProcess::start_as(&mut shell);
@@ -573,4 +578,37 @@ fn a_folder_on_a_network_file_system_is_refused() {
         let left: Vec<_> = fs::read_dir(&data).map(Iterator::collect).unwrap_or_default();
         assert!(left.is_empty(), "nothing was written: {left:?}");
     }
+}
+
+#[test]
+#[ignore = "needs sshfs, sftp-server, unshare, and leave to make namespaces"]
+fn a_folder_on_a_real_sshfs_is_refused() {
+    let folder = TestFolder::new();
+    let [far, near] = ["far", "near"].map(|name| folder.path().join(name));
+    for place in [&far, &near] {
+        fs::create_dir(place).expect("the folder is there");
+    }
+    // Without a network: the two programs talk through pipes. Both end with the namespace.
+    let setup = "mkfifo \"$1/pipe\" && \
+                 { /usr/lib/openssh/sftp-server <\"$1/pipe\" | \
+                   sshfs -f -o slave \"none:$1/far\" \"$1/near\" >\"$1/pipe\"; } & \
+                 for _ in $(seq 200); do \
+                   grep -q ' fuse.sshfs ' /proc/self/mountinfo && break; sleep 0.05; \
+                 done; \
+                 grep -q ' fuse.sshfs ' /proc/self/mountinfo || exit 77; \
+                 shift && \"$0\" \"$@\"";
+    let namespace = ["--mount", "--pid", "--fork", "--kill-child"];
+    let Some(mut shell) = command_in_namespace(&namespace, setup) else { return };
+    let data = near.join("data");
+    shell.args([text(folder.path()), "--listen", "127.0.0.1:0", "--data", text(&data)]);
+    let mut refused = Program::start(&mut shell);
+    let status = refused.expect_exit();
+    if status == 77 {
+        eprintln!("SKIPPED: no file system of a program may be mounted here");
+        return;
+    }
+    let error = refused.err().expect_end();
+    assert_eq!(status, 1, "{error}");
+    assert!(error.contains("is on a network file system (SSHFS)"), "{error}");
+    assert_eq!(fs::read_dir(far.join("data")).map_or(0, Iterator::count), 0, "nothing is written");
 }
