@@ -25,7 +25,6 @@ const NAMES: usize = 200;
 const NAMES_PER_LINE: usize = 50;
 
 impl Executor {
-    #[inline(never)]
     pub(super) fn recall(&self, span: HistorySpan, mut answer: Answer, recalled: &Sender<Answer>) {
         let query = HistoryQuery { span, ..HistoryQuery::default() };
         self.history.answer(self.batch.events(), query, None, &mut answer);

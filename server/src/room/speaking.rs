@@ -79,7 +79,6 @@ impl Executor {
     }
 
     /// Tells somebody why they can't say this: a member after all that it has said before.
-    #[inline(never)]
     pub(super) fn refuse_in_place(
         &mut self,
         session: &Session,

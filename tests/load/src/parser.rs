@@ -99,7 +99,6 @@ impl Parser {
     }
 
     #[cold]
-    #[inline(never)]
     fn next_line<'a>(
         &mut self,
         protocol: &dyn Protocol,
