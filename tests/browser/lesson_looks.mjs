@@ -1,6 +1,7 @@
 // How a lesson looks to a pupil, a teacher and on the wall, on every screen: URL CODE [FOLDER for
-// pictures]. Nothing is wider than the screen, every button is large enough for a thumb, and
-// axe-core finds nothing wrong.
+// pictures]. In English with 3 pupils, in Korean with 40 and long words. Nothing is wider than the
+// screen, every button is large enough for a thumb and reached with Tab, and axe-core finds
+// nothing wrong.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,7 +12,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 // The last but one is the one before it at a zoom of 200 %.
 const SCREENS = [[360, 640], [1280, 800], [640, 400], [1920, 1080]];
 const WIDE = { width: 1280, height: 800 };
-const LONG_NAME = "아주긴이름을가진학생한명";
+const MANY = Array.from({ length: 39 }, (_, at) => at === 1 ? "아주긴이름을가진학생한명" : at % 2 ? `학생-${at}` : `student_${at}`);
+const FEW = ["bob", "carol"];
 const LONG = "포인터를 역참조할 때 널인지 확인하지 않으면 어떻게 되나요? ".repeat(30);
 const CHOICES = ["프로그램이 조용히 끝난다", "정의되지 않은 동작이라 무엇이든 일어날 수 있고 그래서 더 찾기 어렵다", "컴파일되지 않는다", "0이 나온다"];
 
@@ -32,6 +34,31 @@ async function look(page, name) {
   }
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "no-preference" });
   await page.setViewportSize(WIDE);
+}
+
+/** Checks that Tab reaches everything that can be clicked or typed into. */
+async function walk(page, name) {
+  const buttons = () => page.evaluate(() => {
+    const dialog = document.querySelector("dialog[open]") ?? document;
+    const all = [...dialog.querySelectorAll("button, a[href], input, textarea, select")];
+    const isSeen = (it) => it.checkVisibility({ visibilityProperty: true }) && it.getClientRects().length > 0;
+    window.walked ??= new Set();
+    const left = all.filter((it) => isSeen(it) && !it.disabled && !window.walked.has(it));
+    return left.map((it) => it.outerHTML.slice(0, 100));
+  });
+  const step = () => page.evaluate(() => {
+    const at = document.activeElement;
+    const isNew = at !== document.body && !window.walked.has(at);
+    window.walked.add(at);
+    return isNew;
+  });
+  await page.evaluate(() => { window.walked = new Set(); document.activeElement?.blur(); });
+  let repeats = 0;
+  while (repeats < 3) {
+    await page.keyboard.press("Tab");
+    repeats = await step() ? 0 : repeats + 1;
+  }
+  for (const button of await buttons()) wrongs.push(`${name}: Tab does not reach ${button}`);
 }
 
 async function check(page, name, { withAxe }) {
@@ -64,43 +91,46 @@ async function check(page, name, { withAxe }) {
 }
 
 /** Members without a page, who raise hands and vote. */
-function join40(page, count) {
-  return page.evaluate(async ({ count, long }) => {
-    window.others = await Promise.all(Array.from({ length: count }, (_, at) => new Promise((resolve) => {
+function joinOthers(page, names) {
+  return page.evaluate(async (names) => {
+    window.others = await Promise.all(names.map((name) => new Promise((resolve) => {
       const socket = new WebSocket("ws", "madang.json.v1");
-      const name = at === 1 ? long : at % 2 ? `학생-${at}` : `student_${at}`;
       socket.onopen = () => socket.send(JSON.stringify({ type: "login", name, history: 0, nonce: "1" }));
       socket.onmessage = ({ data }) => { if (data.includes('"welcome"')) resolve(socket); };
     })));
-  }, { count, long: LONG_NAME });
+  }, names);
 }
 
 const asOther = (page, at, request) => page.evaluate(({ at, request }) => window.others[at].send(JSON.stringify(request)), { at, request });
 
 try {
-  for (const [locale, count] of [["ko-KR", 37], ["en-US", 0]]) {
+  for (const [locale, others] of [["en-US", FEW], ["ko-KR", MANY]]) {
+    const count = others.length;
     const name = `${locale.slice(0, 2)}`;
+    const isFull = others === MANY;
     const teacher = await enter(browser, url, locale === "ko-KR" ? "김선생" : "Kim", { locale, viewport: WIDE });
     const pupil = await enter(browser, url, locale === "ko-KR" ? "앨리스" : "alice", { locale, viewport: WIDE });
-    if (count > 0) await join40(teacher, count);
+    await joinOthers(teacher, others);
     await say(teacher, `/teach ${code}`);
     await teacher.locator('[data-tool="begin"]').waitFor();
     await look(teacher, `${name}-teacher-0`);
-    await say(teacher, count > 0 ? "/lesson 포인터와 배열, 그리고 그 사이의 모든 것에 대한 아주 긴 수업 제목" : "/lesson Pointers");
+    await say(teacher, isFull ? "/lesson 포인터와 배열, 그리고 그 사이의 모든 것에 대한 아주 긴 수업 제목" : "/lesson Pointers");
     await pupil.locator("#hand").waitFor();
     await look(pupil, `${name}-pupil-0`);
     await pupil.click("#hand");
     await pupil.locator("#lesson-line").waitFor();
-    for (let at = 0; at < Math.min(count, 12); at += 1) await asOther(teacher, at, { type: "hand", up: true, ...(at === 1 ? { text: LONG.slice(0, 120) } : at === 2 ? { text: "왜요?" } : {}) });
-    if (count > 0) {
+    for (let at = 0; at < Math.min(count, 12); at += 1) await asOther(teacher, at, { type: "hand", up: true, ...(!isFull ? {} : at === 1 ? { text: LONG.slice(0, 120) } : at === 2 ? { text: "왜요?" } : {}) });
+    if (isFull) {
       await asOther(teacher, 3, { type: "command", line: `/ask ${LONG.slice(0, 130)}` });
       await teacher.locator("#questions .nameless").waitFor();
     }
     await teacher.locator('[data-tool="hands"]', { hasText: String(Math.min(count, 12) + 1) }).waitFor();
-    await say(teacher, count > 0 ? `/poll ${LONG.slice(0, 130)} / ${CHOICES.join(" / ")}` : "/poll Is this clear?");
+    await say(teacher, isFull ? `/poll ${LONG.slice(0, 130)} / ${CHOICES.join(" / ")}` : "/poll Is this clear?");
     await pupil.locator("#poll .choice").first().waitFor();
     await look(pupil, `${name}-pupil-1-poll`);
+    await walk(pupil, `${name}-pupil-1-poll`);
     await look(teacher, `${name}-teacher-1-poll`);
+    await walk(teacher, `${name}-teacher-1-poll`);
     await pupil.locator("#poll .choice").nth(1).click();
     for (let at = 0; at < Math.min(count, 20); at += 1) await asOther(teacher, at, { type: "vote", choice: 1 + (at % 3) });
     await say(teacher, "/timer 5m 모둠끼리 이야기하기");
@@ -129,6 +159,7 @@ try {
     await teacher.keyboard.press("Escape");
     await teacher.locator('[data-tool="poll"]').click();
     await look(teacher, `${name}-teacher-6-dialog`);
+    await walk(teacher, `${name}-teacher-6-dialog`);
     await teacher.keyboard.press("Escape");
     await say(teacher, "/lesson end");
     await sees(pupil, locale === "ko-KR" ? "수업이 끝났습니다" : "The lesson ended");
