@@ -106,17 +106,23 @@ pub struct Cli {
     reach: Duration,
 
     /// Be one chat with all servers that use the same Redis or Valkey: <redis://HOST>, or
-    /// <rediss://HOST> over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD
-    #[arg(long, env = "MADANG_CLUSTER", hide_env_values = true, value_name = "URL", hide = true)]
+    /// <rediss://HOST> over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD. Lessons
+    /// and lost connections stay each server's own: see server/CLUSTER.md
+    #[arg(
+        long,
+        env = "MADANG_CLUSTER",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "data"
+    )]
     cluster: Option<String>,
 
     /// What this server is called among the others [default: the name of this machine]
-    #[arg(long, env = "MADANG_NODE", value_name = "NAME", requires = "cluster", hide = true)]
+    #[arg(long, env = "MADANG_NODE", value_name = "NAME", requires = "cluster")]
     node: Option<String>,
 
-    /// Take a Redis that keeps nothing on disk: when it restarts, rooms without members on any
-    /// server are gone
-    #[arg(long, requires = "cluster", hide = true)]
+    /// Accept a Redis that keeps nothing on disk: when it restarts, all servers end
+    #[arg(long, requires = "cluster")]
     cluster_volatile: bool,
 
     /// How long a server that is silent counts as alive; for tests

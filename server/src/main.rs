@@ -142,7 +142,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     restore_terminal();
     anyhow::ensure!(
         !was_fenced.load(Ordering::Relaxed),
-        "--cluster: the other servers took this one for dead"
+        "--cluster: this server was silent for too long, or Redis has lost its data"
     );
     Ok(())
 }

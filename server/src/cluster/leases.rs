@@ -13,7 +13,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -35,15 +35,20 @@ use crate::room::{By, Op, refusal::Refusal};
 const RENEWALS: u32 = 15;
 
 /// Renews the lease. Returns the time, the other servers alive or not, those of them without a
-/// lease, and the burials that are not done; nothing if this server counts as dead.
+/// lease, and the burials that are not done; nothing if this server counts as dead, or if Redis
+/// has lost what it had: the last renewal that it remembers is not the one before.
 static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
         if redis.call('EXISTS', KEYS[2]) == 1 then
             return false
         end
+        local last = string.match(redis.call('HGET', KEYS[3], ARGV[1]) or '0 ', '^%d+')
+        if tonumber(last) + 1 < tonumber(ARGV[4]) then
+            return false
+        end
         redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
-        redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+        redis.call('HSET', KEYS[3], ARGV[1], ARGV[4] .. ' ' .. ARGV[2])
         local now = redis.call('TIME')
         local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
         local servers = redis.call('HKEYS', KEYS[3])
@@ -99,6 +104,8 @@ pub(super) struct Link {
     is_linked: AtomicBool,
     /// How many servers there are, with this one.
     servers: AtomicUsize,
+    /// How often the lease was renewed.
+    renewals: AtomicU64,
     /// Sent to once the others have taken it for dead.
     fence: Sender<()>,
     fenced: Receiver<()>,
@@ -108,7 +115,7 @@ impl Link {
     pub(super) fn new() -> Link {
         let (fence, fenced) = bounded(1);
         let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Link { is_linked, servers, fence, fenced }
+        Link { is_linked, servers, renewals: AtomicU64::new(0), fence, fenced }
     }
 
     /// Whether this server reaches Redis and counts as alive.
@@ -167,8 +174,10 @@ impl Lease {
             .key(keys::dead(self.origin))
             .key((SERVERS, BURIALS))
             .arg((self.origin, &self.name, lease_millis))
+            .arg(self.link.renewals.load(Ordering::Relaxed) + 1)
             .invoke(connection)?;
         Ok(answer.map(|(time, servers, silent, burials)| {
+            self.link.renewals.fetch_add(1, Ordering::Relaxed);
             self.link.servers.store(servers.len(), Ordering::Relaxed);
             self.link.is_linked.store(true, Ordering::Relaxed);
             Renewed { time, servers, silent, burials }
@@ -202,7 +211,6 @@ pub(super) fn start_keeper(
         stop,
         connection: None,
         steady: None,
-        buried: HashSet::new(),
         told: HashSet::new(),
         burial: None,
     };
@@ -216,12 +224,10 @@ struct Keeper {
     connection: Option<Connection>,
     /// Since when the lease has been renewed without a gap, and when it was last.
     steady: Option<(u64, u64)>,
-    /// The dead whose members have left.
-    buried: HashSet<u64>,
     /// The dead that this server's private rooms were told of.
     told: HashSet<u64>,
-    /// The burial under way: the thread tells whether it is done.
-    burial: Option<(u64, JoinHandle<RedisResult<()>>)>,
+    /// The burial under way; the thread tells whether it is done.
+    burial: Option<JoinHandle<RedisResult<()>>>,
 }
 
 impl Keeper {
@@ -320,40 +326,29 @@ impl Keeper {
         }
     }
 
-    /// Begins a part of a burial that is due, unless another is under way.
+    /// Begins a burial, unless another is under way.
     fn carry_on_burials(&mut self, renewed: &Renewed) {
-        if let Some((dead, burial)) = self.burial.take_if(|(_, burial)| burial.is_finished()) {
+        if let Some(burial) = self.burial.take_if(|burial| burial.is_finished()) {
             match burial.join() {
-                Ok(Ok(())) => {
-                    self.buried.insert(dead);
-                }
+                Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "failed to bury a server; trying again"),
                 Err(_) => tracing::error!("a burial has panicked"),
             }
         }
         let Some(server) = self.server.get().filter(|_| self.burial.is_none()) else { return };
-        let held_for = server.resume_window().as_millis() as u64;
-        let due = renewed.burials.iter().find_map(|(dead, died)| {
-            let is_over = renewed.time.saturating_sub(*died) >= held_for;
-            match self.buried.contains(dead) {
-                false => Some((*dead, Op::Buried(*dead))),
-                true if is_over => Some((*dead, Op::Unclaimed(*dead))),
-                true => None,
-            }
-        });
-        let Some((dead, op)) = due else { return };
+        let Some((dead, _)) = renewed.burials.first().copied() else { return };
         let redis = self.lease.redis.clone();
         let burial = std::thread::Builder::new().name("burial".to_owned());
-        match burial.spawn(move || bury(&redis, &*server, dead, &op)) {
-            Ok(burial) => self.burial = Some((dead, burial)),
+        match burial.spawn(move || bury(&redis, &*server, dead)) {
+            Ok(burial) => self.burial = Some(burial),
             Err(error) => tracing::warn!(%error, "failed to bury a server; trying again"),
         }
     }
 }
 
-/// Has an op of a burial carried out in every public room that the dead server was in, and
-/// notes that.
-fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, op: &Op) -> RedisResult<()> {
+/// Has the members of a dead server leave every public room that it was in, and then forgets
+/// it. Sessions are resumed on their own server only, so nobody is waited for.
+fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64) -> RedisResult<()> {
     let mut connection = redis.connect()?;
     let rooms: Vec<String> =
         redis::cmd("SMEMBERS").arg(keys::rooms(dead)).query(&mut connection)?;
@@ -367,21 +362,17 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, op: &Op) -> RedisR
             }
             None => continue,
         };
-        match room.act(By::Time, op.clone()) {
-            Err(Refusal::Unavailable) => return Err((ErrorKind::Io, "Redis is away").into()),
-            // One that has ended has no members.
-            _ => server.end_room_when_empty(&room),
+        for op in [Op::Buried(dead), Op::Unclaimed(dead)] {
+            if room.act(By::Time, op) == Err(Refusal::Unavailable) {
+                return Err((ErrorKind::Io, "Redis is away").into());
+            }
         }
+        // One that has ended has no members.
+        server.end_room_when_empty(&room);
     }
-    match op {
-        Op::Buried(_) => {
-            redis::cmd("SET").arg(keys::dead(dead)).arg("buried").query(&mut connection)
-        }
-        _ => {
-            names::release_all(&mut connection, dead)?;
-            let mut forget = redis::pipe();
-            forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();
-            forget.query(&mut connection)
-        }
-    }
+    redis::cmd("SET").arg(keys::dead(dead)).arg("buried").query::<()>(&mut connection)?;
+    names::release_all(&mut connection, dead)?;
+    let mut forget = redis::pipe();
+    forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();
+    forget.query(&mut connection)
 }

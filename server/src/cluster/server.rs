@@ -1,9 +1,6 @@
 //! What the cluster needs from its own server, which provides it.
 
-use std::{
-    sync::{Arc, OnceLock, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::room::{Room, directory::Rooms};
 
@@ -16,9 +13,6 @@ pub(crate) trait ClusterServer: Send + Sync {
 
     /// Ends a room once it has been empty for long enough.
     fn end_room_when_empty(&self, room: &Arc<Room>);
-
-    /// How long a session without a connection can be resumed.
-    fn resume_window(&self) -> Duration;
 
     /// The other servers took this one for dead, and nothing is taken from it any more.
     fn fenced(&self);

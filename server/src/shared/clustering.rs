@@ -1,7 +1,7 @@
 //! What a server does for the cluster that it is part of, and what the cluster does for its
 //! commands.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::Shared;
 use crate::{
@@ -26,10 +26,6 @@ impl ClusterServer for Shared {
 
     fn end_room_when_empty(&self, room: &Arc<Room>) {
         self.end_when_empty(room);
-    }
-
-    fn resume_window(&self) -> Duration {
-        self.config.resume_window
     }
 
     fn fenced(&self) {

@@ -116,13 +116,15 @@ impl Console {
     pub(crate) fn fenced(&self) {
         self.say(match self.lang() {
             Lang::Ko => {
-                "=== 이 서버가 오래 응답하지 않아 다른 서버들이 종료된 것으로 처리했습니다. \
-                 서버를 끝냅니다."
+                "=== 클러스터에서 제외되었습니다. 서버가 오래 응답하지 않았거나 Redis가 데이터를 \
+                 잃었습니다. 서버를 끝냅니다."
                     .into()
             }
-            Lang::En => "=== This server was silent for so long that the others took it for dead. \
-                 It stops."
-                .into(),
+            Lang::En => {
+                "=== The cluster does not know this server any more: it was silent for too long, \
+                 or Redis has lost its data. The server stops."
+                    .into()
+            }
         });
     }
 
