@@ -8,6 +8,7 @@ import { isPrivate } from "./state.js";
 import { tableOf } from "./table.js";
 import { isBlock, pieces, shortened } from "./text.js";
 import { dayName, format } from "./times.js";
+import { wireBlock } from "./wire_row.js";
 import { word } from "./words.js";
 
 /** The most names in a line about joins and leaves. */
@@ -108,6 +109,7 @@ const CONTENT = {
       element("p", { class: "label" }, unsentLabel(entry), " ", entry.typed === null ? null : again),
     ];
   },
+  wire: (entry) => [wireBlock(entry.notes)],
   "private-gap": (entry) => [element("p", {}, word("privateGap", entry.count))],
   notice(entry) {
     return [tableOf(entry.text) ?? element("p", { class: "text" }, ...textNodes(entry.text, null))];

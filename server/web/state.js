@@ -107,6 +107,9 @@ export class State {
         this.lastPrivate = Math.max(this.lastPrivate, message.to);
         return this.#push({ kind: "private-gap", count: message.to - message.from + 1 });
       case "notice": return this.note(message.text);
+      case "wire":
+        this.timeline.addWire(message);
+        return null;
       case "error": return this.note(message.text, "error");
       case "teacher":
         this.teachers.add(message.user);

@@ -15,6 +15,10 @@ const NEWEST = 200;
 const MOST_CHANGES = 200;
 const CHANGES_MS = 10 * 60_000;
 
+/** The notes about a connection that this page has words for, and the most in one entry. */
+const NOTES = new Set(["connection", "read", "frame", "wait", "told", "queue"]);
+const MOST_NOTES = 12;
+
 export class Timeline {
   #nextKey = 1;
 
@@ -95,6 +99,18 @@ export class Timeline {
   /** These events are missing, and the server does not keep them for long. */
   addGap({ from, to }) {
     return this.push({ kind: "gap", from, to, id: from, count: to - from + 1 });
+  }
+
+  /** Something about this person's own connection; lines with nothing between them are one entry. */
+  addWire(note) {
+    if (!NOTES.has(note.what)) return;
+    const last = this.entries.at(-1);
+    if (last?.kind !== "wire") {
+      this.push({ kind: "wire", notes: [note] });
+      return;
+    }
+    last.notes = [...last.notes, note].slice(-MOST_NOTES);
+    last.version += 1;
   }
 
   /** These events could not be saved when the disk failed. */

@@ -61,6 +61,12 @@ fn the_practice_page_shows_each_byte_and_breaks_frames_on_purpose() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_page_explains_its_own_connection_on_request() {
+    drive("wire.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn words_that_were_heard_open_the_room_on_the_first_screen() {
     drive("spoken.mjs");
 }

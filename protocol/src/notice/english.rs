@@ -243,9 +243,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "What you say is no longer sent back to you. To undo: /own on".into()
         }
         Notice::Wire(Switch::On) => {
-            "Your connection is explained, to you only, in lines that begin with -- wire. To stop: \
-             /wire off"
-                .into()
+            "Your connection is explained to you, and only to you. To stop: /wire off".into()
         }
         Notice::Wire(Switch::Off) => "Your connection is no longer explained.".into(),
         Notice::Explained(note) => wire::explained(note, Lang::En),

@@ -255,9 +255,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "내가 보낸 말을 나에게는 보여 주지 않습니다. 되돌리려면: /내말 켜기".into()
         }
         Notice::Wire(Switch::On) => {
-            "내 연결에서 일어나는 일을 '-- 통신'으로 시작하는 줄로 나에게만 설명합니다. 그만 보려면: \
-             /통신보기 끄기"
-                .into()
+            "내 연결에서 일어나는 일을 나에게만 설명합니다. 그만 보려면: /통신보기 끄기".into()
         }
         Notice::Wire(Switch::Off) => "내 연결을 더는 설명하지 않습니다.".into(),
         Notice::Explained(note) => wire::explained(note, Lang::Ko),

@@ -68,6 +68,7 @@ const FILES: &[Asset] = &[
     file!(SCRIPT, "start.js"),
     file!(SCRIPT, "log.js"),
     file!(SCRIPT, "row.js"),
+    file!(SCRIPT, "wire_row.js"),
     file!(SCRIPT, "phrase.js"),
     file!(SCRIPT, "times.js"),
     file!(SCRIPT, "search.js"),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use madang_protocol::{
-    event::{Event, Stamp, Time},
+    event::{Event, ServerMessage, Stamp, Time, WireNote},
     notice::{Goodbye, Notice},
     text::{Lang, LineEnd},
 };
@@ -510,4 +510,110 @@ fn the_goodbye_waits_for_no_ack_longer_than_it_may() {
     bench.outbox.dismiss(CloseReason::Told(Goodbye::Closed), b"bye\n");
     assert_eq!(bench.outbox.end_dismissed(), None);
     assert!(bench.outbox.wait_drained(Instant::now()), "it has ended");
+}
+
+/// An alarm that only notes that it was set.
+#[derive(Default)]
+struct FakeAlarm {
+    set: Mutex<usize>,
+}
+
+impl Alarm for FakeAlarm {
+    fn ring(&self, _: &Arc<Outbox>, _: Instant) {
+        *self.set.lock() += 1;
+    }
+}
+
+impl Bench {
+    /// Speaks JSON, and has the connection explained.
+    fn explaining(self) -> (Bench, Arc<FakeAlarm>) {
+        let alarm = Arc::new(FakeAlarm::default());
+        self.outbox.change_form(Form::JSON);
+        assert!(self.outbox.change_wire(Some(alarm.clone())));
+        (self, alarm)
+    }
+
+    /// The notes that were sent.
+    fn notes(&self) -> Vec<WireNote> {
+        let text = self.socket.text();
+        let messages = text.lines().filter_map(ServerMessage::parse);
+        messages
+            .filter_map(|message| match message {
+                ServerMessage::Wire(note) => Some(*note),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn wait_note() -> WireNote {
+    WireNote::Wait { waits: 1, milliseconds: 1 }
+}
+
+#[test]
+fn a_round_is_told_of_when_the_alarm_rings_and_never_with_the_round() {
+    let (mut bench, alarm) = Bench::new(1_000, usize::MAX).explaining();
+    bench.offer(2);
+    bench.offer(1);
+    assert!(bench.notes().is_empty());
+    assert_eq!(*alarm.set.lock(), 1, "it is set once");
+    let bytes = bench.socket.text().len();
+    bench.outbox.tell_notes();
+    let told = WireNote::Told { rounds: 2, lines: 3, bytes, members: 0, calls: 2 };
+    assert_eq!(bench.notes(), std::slice::from_ref(&told));
+    // A note is no reason for another one.
+    bench.outbox.tell_notes();
+    assert_eq!(bench.notes(), [told]);
+    assert_eq!(*alarm.set.lock(), 1);
+}
+
+#[test]
+fn notes_are_merged_to_five_a_second() {
+    let (bench, alarm) = Bench::new(1_000, usize::MAX).explaining();
+    let began = Instant::now();
+    (0..100).for_each(|_| bench.outbox.clone().explain(wait_note()));
+    let most = 5 + usize::try_from(began.elapsed().as_millis() / 200).expect("it is short");
+    let notes = bench.notes();
+    assert!((5..=most).contains(&notes.len()), "{} of {most}", notes.len());
+    assert!(*alarm.set.lock() >= 1, "the rest is told later");
+}
+
+#[test]
+fn a_queue_is_explained_once_it_is_empty_with_all_that_was_skipped_and_dropped() {
+    let (mut bench, alarm) = Bench::new(400, 0).explaining();
+    for _ in 0..8 {
+        bench.offer(1);
+        bench.outbox.clone().explain(wait_note());
+    }
+    let mut counted = TrafficSum::default();
+    counted += &bench.traffic;
+    let skipped = counted.skipped;
+    assert!(skipped > 0 && bench.socket.text().is_empty());
+    assert_eq!(*alarm.set.lock(), 0, "nothing is told while anything waits");
+    let most = bench.bounds.high_water.load(Ordering::Relaxed);
+    bench.make_space(usize::MAX);
+    bench.outbox.tell_notes();
+    let notes = bench.notes();
+    let [WireNote::Queue { bytes, limit: 400, skipped: told, dropped: 16, .. }] = notes[..] else {
+        panic!("{notes:?}")
+    };
+    assert_eq!((bytes, told as u64), (most, skipped));
+}
+
+#[test]
+fn a_note_that_the_socket_does_not_take_is_not_explained() {
+    let (bench, alarm) = Bench::new(1_000, 10).explaining();
+    bench.outbox.clone().explain(wait_note());
+    bench.make_space(usize::MAX);
+    assert_eq!((bench.notes(), *alarm.set.lock()), (vec![wait_note()], 0));
+}
+
+#[test]
+fn without_it_nothing_is_noted() {
+    let (mut bench, alarm) = Bench::new(1_000, usize::MAX).explaining();
+    assert!(bench.outbox.change_wire(None) && !bench.outbox.change_wire(None));
+    bench.offer(1);
+    bench.outbox.clone().explain(wait_note());
+    bench.outbox.tell_notes();
+    assert_eq!((bench.notes(), *alarm.set.lock()), (Vec::new(), 0));
 }
