@@ -38,6 +38,7 @@ mod login;
 pub(crate) mod claim;
 mod resume;
 pub(crate) mod stream;
+pub(crate) mod post;
 mod command;
 mod answers;
 mod ending;

@@ -239,22 +239,39 @@ impl Room {
     /// if it is no member or may not speak.
     pub(crate) fn say(&self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let bytes = POST_BYTES + speeches.iter().map(|speech| speech.rendered_bytes).sum::<usize>();
-        if let Some(recorder) = &self.recorder {
-            recorder.wait_for_space();
-        }
-        if let Some(gate) = &self.gate {
-            gate.pass();
-        }
-        let envelope = Envelope::Say { session: session.clone(), speeches };
+        self.wait_to_speak();
+        let envelope = Envelope::Say { session: session.clone(), speeches, answered: None };
         match self.mailbox.post(envelope, bytes, Urgency::Waits) {
             Ok(Some(pump)) => self.pump(pump),
             Ok(None) => {}
             // Messages that were not accepted are sent again after the restart.
             Err(Ended(_)) if self.is_stopping.load(Ordering::Relaxed) => {}
-            Err(Ended(Envelope::Say { session, speeches })) => {
+            Err(Ended(Envelope::Say { session, speeches, .. })) => {
                 refuse_outside(&self.metrics, self.recorder.as_deref(), &session, speeches);
             }
             Err(Ended(_)) => {}
+        }
+    }
+
+    /// Sends one message to the room, and blocks until everyone was sent it. May wait for a
+    /// round, and may pump.
+    pub(crate) fn say_one(&self, session: &Arc<Session>, speech: Speech) -> Result<(), Refusal> {
+        let bytes = POST_BYTES + speech.rendered_bytes;
+        self.wait_to_speak();
+        self.ask_for(bytes, Urgency::Waits, |answered| Envelope::Say {
+            session: session.clone(),
+            speeches: vec![speech],
+            answered: Some(answered),
+        })
+    }
+
+    /// Blocks a speaker while the disk or the room's log can't keep up.
+    fn wait_to_speak(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.wait_for_space();
+        }
+        if let Some(gate) = &self.gate {
+            gate.pass();
         }
     }
 

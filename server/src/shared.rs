@@ -21,6 +21,7 @@ use crate::{
     cluster::Cluster,
     commands::{chat::Services, lesson},
     config::{Config, TlsConfig},
+    connection::post::Posters,
     delivery::drainer::Drainer,
     delivery::outbox::{Bounds, Outbox},
     delivery::sink::{Sink, TcpSink, tls::TlsSink},
@@ -88,6 +89,8 @@ pub(crate) struct Shared {
     pub(crate) code_allowance: AddressAllowance,
     /// The words that open private rooms.
     pub(crate) spoken: SpokenWords,
+    /// Who said something over HTTP last, by address.
+    pub(crate) posters: Posters,
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Arc<Timekeeper<Due>>,
     /// Files that can be downloaded once.
@@ -133,6 +136,15 @@ impl Shared {
             None => Input::plain(stream, admission.traffic.clone()),
         };
         (input, outbox)
+    }
+
+    /// The outbox of a member who is sent nothing, at this connection: one that has ended.
+    pub(crate) fn ended_outbox(&self, admission: &Admission) -> Arc<Outbox> {
+        let (number, traffic) = (admission.number, admission.traffic.clone());
+        let (bounds, waker) = (self.bounds.clone(), self.drainer.clone());
+        let outbox = Outbox::new(number, Form::JSON, None, bounds, waker, traffic);
+        outbox.end(CloseReason::Told(Goodbye::Closed));
+        outbox
     }
 
     /// Tells the journal of a session that may come back: its room and its name.

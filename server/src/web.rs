@@ -39,6 +39,7 @@ mod explained;
 mod download;
 mod metrics_page;
 mod rooms;
+mod posts;
 
 /// A connection whose request has not been read yet.
 pub(crate) struct WebConnection {
@@ -227,7 +228,7 @@ impl WebConnection {
             return self.redirect(head);
         }
         if head.folder() == rooms::FOLDER {
-            return Ok(self.serve_room(head, length));
+            return Ok(self.serve_room(head, length, rest));
         }
         let name = head.name();
         match name {

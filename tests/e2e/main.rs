@@ -45,6 +45,7 @@ mod transcripts;
 mod search;
 mod web;
 mod streams;
+mod posts;
 mod metrics;
 mod hostile;
 mod rfc6455;

@@ -122,6 +122,7 @@ const PROGRAMS: &str = "server/tests/process/foreign_programs.rs";
 const NC: Proof = Test(PROGRAMS, "the_line_for_nc_works_as_it_stands");
 const PAGE: &str = "tests/e2e/browser.rs";
 const STREAM: Proof = Test("tests/e2e/streams.rs", "the_commands_for_curl_stream_a_room");
+const POST: Proof = Test("tests/e2e/posts.rs", "the_commands_for_curl_say_something");
 const PART: Proof = NotRun("it is a part of cargo test --workspace");
 const NAME: Proof = NotRun("it is the name of a program, with what makes it that one");
 const BUILD: Proof = NotRun("it only builds what .ci/package deb builds in the same profile");
@@ -177,6 +178,13 @@ const OTHERS: &[(&str, Proof)] = &[
     ("cargo test -p madang-server --lib room", PART),
     ("cargo test -p madang-tests --test e2e commands", PART),
     ("chcp 65001", NotRun("it is for Windows")),
+    (
+        "curl -H 'Name: ci' -H \"Token: $MADANG_TOKEN\" -H \"X-Room-Key: $MADANG_KEY\" \
+         -d \"$GITHUB_ACTOR pushed to $GITHUB_REPOSITORY\" http://localhost:9998/rooms/private",
+        POST,
+    ),
+    ("curl -H 'Name: bot' -d 'hello' http://localhost:9998/rooms/lobby", POST),
+    ("date | curl -H 'Name: clock' --data-binary @- http://localhost:9998/rooms/lobby", POST),
     ("curl -N -H 'Accept: text/event-stream' http://localhost:9998/rooms/lobby", STREAM),
     ("curl -N -H 'Name: logger' 'http://localhost:9998/rooms/lobby?history=0'", STREAM),
     (

@@ -31,6 +31,8 @@ pub enum HttpNotice<'a> {
     NotAnId,
     /// `Token` is not a token.
     NotAToken,
+    /// The token belongs to another name.
+    TokenOfAnother,
     /// The body's length is not stated.
     NoLength,
     /// The body's length is stated wrongly or several times.
@@ -75,7 +77,7 @@ impl HttpNotice<'_> {
                  --allow-origin"
                     .into()
             }
-            HttpNotice::WrongMethod => "Only GET is supported here.".into(),
+            HttpNotice::WrongMethod => "Only GET and POST are supported here.".into(),
             HttpNotice::NoPublicRoom => {
                 "No such room. A public room is here while someone is in it.".into()
             }
@@ -89,11 +91,16 @@ impl HttpNotice<'_> {
             HttpNotice::NotACount => "history takes a number, as in ?history=20".into(),
             HttpNotice::NotAnId => "Last-Event-ID takes the id of an event.".into(),
             HttpNotice::NotAToken => "Token takes 32 hexadecimal digits.".into(),
+            HttpNotice::TokenOfAnother => {
+                "That token belongs to another name. Send the Name that it came with.".into()
+            }
             HttpNotice::NoLength => {
                 "Send the message with a Content-Length, not in chunks: curl --data-binary @- …"
                     .into()
             }
-            HttpNotice::BadLength => "Send exactly one Content-Length, in digits.".into(),
+            HttpNotice::BadLength => {
+                "Send one Content-Length, in digits: the bytes of the message.".into()
+            }
             HttpNotice::BodyTooLong => format!(
                 "A message has at most {} bytes, and a line {}. It was not sent.",
                 grouped(MESSAGE_BYTES),
@@ -126,7 +133,7 @@ impl HttpNotice<'_> {
                  읽기를 허용할 수 있습니다."
                     .into()
             }
-            HttpNotice::WrongMethod => "여기서는 GET만 쓸 수 있습니다.".into(),
+            HttpNotice::WrongMethod => "여기서는 GET과 POST만 쓸 수 있습니다.".into(),
             HttpNotice::NoPublicRoom => {
                 "그런 방이 없습니다. 공개 방은 누군가 들어와 있는 동안에만 있습니다.".into()
             }
@@ -142,10 +149,13 @@ impl HttpNotice<'_> {
             HttpNotice::NotACount => "history에는 숫자를 넣으세요: ?history=20".into(),
             HttpNotice::NotAnId => "Last-Event-ID에는 이벤트의 id를 넣으세요.".into(),
             HttpNotice::NotAToken => "Token에는 16진수 32자리를 넣으세요.".into(),
+            HttpNotice::TokenOfAnother => {
+                "다른 이름의 Token입니다. 그 Token을 받은 Name으로 보내세요.".into()
+            }
             HttpNotice::NoLength => {
                 "메시지를 나누지 말고 Content-Length와 함께 보내세요: curl --data-binary @- …".into()
             }
-            HttpNotice::BadLength => "Content-Length를 숫자로 하나만 넣어 보내세요.".into(),
+            HttpNotice::BadLength => "Content-Length에 메시지의 바이트 수를 숫자로 한 번만 넣어 보내세요.".into(),
             HttpNotice::BodyTooLong => format!(
                 "메시지는 {}바이트, 한 줄은 {}바이트까지 보낼 수 있습니다. 보내지 않았습니다.",
                 grouped(MESSAGE_BYTES),
@@ -182,7 +192,7 @@ mod tests {
         check(HttpNotice::UnknownHost(Some(host)), flag, flag);
         check(HttpNotice::UnknownHost(None), "--allow-host", "--allow-host");
         check(HttpNotice::OtherSite, "--allow-origin", "--allow-origin");
-        check(HttpNotice::WrongMethod, "Only GET", "GET만");
+        check(HttpNotice::WrongMethod, "GET and POST", "GET과 POST");
         check(HttpNotice::NoPublicRoom, "while someone is in it", "들어와 있는 동안");
         check(HttpNotice::KeyAtPublicRoom, "/rooms/private", "/rooms/private");
         check(HttpNotice::NoName, "curl -H 'Name: alice'", "curl -H 'Name: 철수'");
@@ -190,8 +200,9 @@ mod tests {
         check(HttpNotice::NotACount, "?history=20", "?history=20");
         check(HttpNotice::NotAnId, "id of an event", "이벤트의 id");
         check(HttpNotice::NotAToken, "32 hexadecimal digits", "16진수 32자리");
+        check(HttpNotice::TokenOfAnother, "another name", "다른 이름");
         check(HttpNotice::NoLength, "Content-Length", "Content-Length");
-        check(HttpNotice::BadLength, "exactly one", "하나만");
+        check(HttpNotice::BadLength, "bytes of the message", "한 번만");
         check(HttpNotice::BodyTooLong, "16,384 bytes, and a line 4,096", "16,384바이트");
         check(HttpNotice::BodyTooSlow { seconds: 10 }, "10 seconds", "10초");
         check(HttpNotice::NotText, "text/plain", "text/plain");

@@ -70,10 +70,10 @@ impl FirstRoom {
 
 /// Somebody at the login, without a name.
 pub(crate) struct Newcomer<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) admission: &'a Admission,
-    pub(super) address: IpAddr,
-    pub(super) lang: Lang,
+    shared: &'a Shared,
+    admission: &'a Admission,
+    address: IpAddr,
+    lang: Lang,
 }
 
 /// Why somebody gets no name or no room.
@@ -106,7 +106,17 @@ impl NotClaimed {
     }
 }
 
-impl Newcomer<'_> {
+impl<'a> Newcomer<'a> {
+    /// A peer at this connection, who comes from `address`.
+    pub(super) fn new(
+        shared: &'a Shared,
+        admission: &'a Admission,
+        address: IpAddr,
+        lang: Lang,
+    ) -> Newcomer<'a> {
+        Newcomer { shared, admission, address, lang }
+    }
+
     /// Claims a name, or a guest name if it is empty, with a `token` for programs. The operator
     /// is told. Returns the session, and its first room; `None` is the lobby.
     ///
@@ -239,8 +249,7 @@ impl Newcomer<'_> {
 impl Connection {
     /// This connection's peer, before it has a name.
     pub(super) fn newcomer(&self) -> Newcomer<'_> {
-        let Connection { shared, admission, address, lang, .. } = self;
-        Newcomer { shared, admission, address: *address, lang: *lang }
+        Newcomer::new(&self.shared, &self.admission, self.address, self.lang)
     }
 
     /// Claims a name, or a guest name if it is empty. The user is told about a refusal and may

@@ -119,13 +119,13 @@ impl Outbox {
     pub(crate) fn new(
         number: u64,
         form: Form,
-        sink: Box<dyn Sink>,
+        sink: impl Into<Option<Box<dyn Sink>>>,
         bounds: Arc<Bounds>,
         waker: Arc<dyn Waker>,
         traffic: Arc<Traffic>,
     ) -> Arc<Outbox> {
         let state = OutboxState {
-            sink: Some(sink),
+            sink: sink.into(),
             form,
             carrier: Carrier::Lines,
             close_frame: None,

@@ -43,6 +43,7 @@ pub(super) enum Envelope {
     Say {
         session: Arc<Session>,
         speeches: Vec<Speech>,
+        answered: Option<Answered>,
     },
     Ask {
         session: Arc<Session>,

@@ -245,9 +245,10 @@ impl Executor {
                 let (by, op) = asked.unwrap_or_else(|| self.leaves(session, &going));
                 self.leave(session, going, by, op);
             }
-            Envelope::Say { session, speeches } => {
+            Envelope::Say { session, speeches, answered } => {
                 let by = asked.map_or_else(|| By::of(&session), |(by, _)| by);
-                self.say(&session, by, speeches);
+                let result = self.say(&session, by, speeches);
+                self.answers.extend(answered.map(|answered| (answered, result)));
             }
             // Only for a room with a log, which takes it before.
             Envelope::Entry(_) | Envelope::LogLost | Envelope::LogAway => {}

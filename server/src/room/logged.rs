@@ -137,8 +137,11 @@ impl Executor {
     /// so, and the others are told when it is back. Questions are answered.
     fn take_while_away(&mut self, envelope: Envelope) {
         match envelope {
-            Envelope::Say { session, speeches } => {
+            Envelope::Say { session, speeches, answered } => {
                 self.refuse_in_place(&session, &speeches, Refusal::Unavailable);
+                if let Some(answered) = answered {
+                    self.answer_later(answered, Err(Refusal::Unavailable));
+                }
             }
             Envelope::Op { answered: Some(answered), .. }
             | Envelope::Join { answered: Some(answered), .. }
@@ -234,7 +237,7 @@ impl Executor {
             Envelope::Join { coming, .. } => Some(coming.joins(self.origin())),
             Envelope::Resume { coming, .. } => Some(coming.is_back(self.origin())),
             Envelope::Leave { session, going } => Some(self.leaves(*session, going)),
-            Envelope::Say { session, speeches } => {
+            Envelope::Say { session, speeches, .. } => {
                 Some((By::of(session), Op::Say(speeches.clone())))
             }
             _ => None,

@@ -16,7 +16,17 @@ use super::{
 use crate::{dialect::answer::Answer, metrics::Metrics, session::Session};
 
 impl Executor {
-    pub(super) fn say(&mut self, session: &Arc<Session>, by: By, speeches: Vec<Speech>) {
+    /// Says what may be said; the speaker is answered.
+    ///
+    /// # Errors
+    ///
+    /// Why the rest was refused.
+    pub(super) fn say(
+        &mut self,
+        session: &Arc<Session>,
+        by: By,
+        speeches: Vec<Speech>,
+    ) -> Result<(), Refusal> {
         let number = session.number;
         let Heard { facts, repeated, refused } = self.state.hear(by, speeches, self.time);
         let mut acks = None;
@@ -30,15 +40,18 @@ impl Executor {
             let id = self.state.knows_nonce(number, nonce).flatten();
             self.acknowledge(session, nonce, id, &mut acks);
         }
+        let mut result = Ok(());
         if let Some((mut speeches, refusal)) = refused {
             self.take_said_before(session, &mut speeches, &mut acks);
             self.refuse_in_place(session, &speeches, refusal);
+            result = Err(refusal);
         }
         if let Some(acks) = acks {
             // All acks of a round go before its batch: two sends, not one for each.
             let from = self.members.of(number).map_or(0, |member| member.from);
             self.members.answer(number, from, &acks.into_bytes());
         }
+        result
     }
 
     /// Takes out what somebody said here who was taken out of the room since: that is only

@@ -74,7 +74,7 @@ impl Person {
     fn says_with(&self, text: &str, nonce: Option<&str>) -> Envelope {
         let nonce = nonce.map(Into::into);
         let speeches = vec![Speech { text: text.into(), me: false, nonce, rendered_bytes: 64 }];
-        Envelope::Say { session: self.session.clone(), speeches }
+        Envelope::Say { session: self.session.clone(), speeches, answered: None }
     }
 
     fn leaves(&self) -> Envelope {

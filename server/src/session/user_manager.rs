@@ -107,7 +107,7 @@ impl UserManager {
     ///
     /// # Errors
     ///
-    /// Why it is not claimed.
+    /// Why it is not claimed. A token that a client has chosen may be another session's.
     pub(crate) fn claim(
         &self,
         name: &UserName,
@@ -116,10 +116,15 @@ impl UserManager {
         now: Time,
     ) -> Result<Arc<Session>, NameRefusal> {
         let keys = name.keys();
-        let mut table = self.claim_keys(&keys, |table, key| table.names.contains_key(key))?;
+        let token = token.map(Token::new);
+        let is_taken = |table: &SessionTable, key: &NameKey| {
+            let has_token = |token: &Token| table.tokens.contains_key(&token.hash);
+            table.names.contains_key(key) || token.as_ref().is_some_and(has_token)
+        };
+        let mut table = self.claim_keys(&keys, is_taken)?;
         // 0 is reserved.
         table.last_number = table.last_number.checked_add(1).unwrap_or(1);
-        let session = Session::new(table.last_number, name.clone(), token.map(Token::new), now)
+        let session = Session::new(table.last_number, name.clone(), token, now)
             .keeping_within(table.whispers.clone())
             .hashing_nonces_by(self.nonce_key);
         let session = Arc::new(session);
@@ -308,6 +313,47 @@ impl UserManager {
         taken.map(|()| session)
     }
 
+    /// Passes the session with this token to `connection` once none holds it; blocks for that for
+    /// at most `patience`. `None` if there is no such session.
+    ///
+    /// # Errors
+    ///
+    /// [`NameRefusal::InUse`] if another connection keeps it, or has requested it since.
+    pub(crate) fn borrow(
+        &self,
+        token: &str,
+        connection: u64,
+        patience: Duration,
+    ) -> Result<Option<Arc<Session>>, NameRefusal> {
+        let deadline = Instant::now() + patience;
+        let mut table = self.table.lock();
+        let Some(session) = table.tokens.get(&TokenHash::of(token)).cloned() else {
+            return Ok(None);
+        };
+        session.token.iter().for_each(|it| it.learn(token));
+        let Some(entry) = table.sessions.get_mut(&session.number) else { return Ok(None) };
+        entry.waiting += 1;
+        let request = entry.requests;
+        let taken = loop {
+            match table.take(&session, request, connection) {
+                Some(Ok(())) => break Ok(Some(session.clone())),
+                Some(Err(NotTaken::Replaced)) => break Err(NameRefusal::InUse),
+                Some(Err(NotTaken::NoSession)) if !table.sessions.contains_key(&session.number) => {
+                    break Ok(None);
+                }
+                // A connection has it, or it is about to end and its name to be free.
+                _ if self.let_go.wait_until(&mut table, deadline).timed_out() => {
+                    break Err(NameRefusal::InUse);
+                }
+                _ => {}
+            }
+        };
+        if let Some(entry) = table.sessions.get_mut(&session.number) {
+            entry.waiting -= 1;
+        }
+        taken
+    }
+
     /// `connection`, counted under `address`, releases a session, which may be resumed from now
     /// on. Returns the time; `None` if another connection holds it, or if nobody waits for it
     /// and too many sessions are waiting to be resumed.
@@ -397,6 +443,7 @@ impl UserManager {
         if let Some(token) = &session.token {
             table.tokens.remove(&token.hash);
         }
+        self.let_go.notify_all();
         table.sessions.len()
     }
 }
@@ -607,6 +654,36 @@ mod tests {
             assert_eq!(comer.join(), Ok(sessions[3].number));
             assert!(users.let_go(&sessions[3], 1, address).is_none(), "nobody waits any more");
         }
+    }
+
+    #[test]
+    fn a_session_is_borrowed_in_turns_and_its_name_waited_for() {
+        let users = Arc::new(users());
+        let alice = claim(&users, "alice");
+        let borrower = |connection| {
+            let users = users.clone();
+            let borrower = patience::spawn(move || {
+                let borrowed = users.borrow("alice", connection, PATIENCE);
+                borrowed.map(|session| session.map(|session| session.number))
+            });
+            borrower.wait_until_asleep();
+            borrower
+        };
+        assert_eq!(users.borrow("nobody", 9, PATIENCE).map(|it| it.is_none()), Ok(true));
+        for (holder, next) in [(1, 7), (7, 8)] {
+            let borrower = borrower(next);
+            assert!(users.let_go(&alice, holder, None).is_some());
+            assert_eq!(borrower.join(), Ok(Some(alice.number)));
+        }
+        let is_kept = users.borrow("alice", 9, Duration::ZERO).map(|_| ());
+        assert_eq!(is_kept, Err(NameRefusal::InUse), "another has it");
+        let late = borrower(9);
+        assert!(users.close(&alice, 8));
+        users.end(&alice);
+        assert_eq!(late.join(), Ok(None), "it has ended");
+        // A token has one session.
+        claim(&users, "bob");
+        assert!(users.claim(&name("carol"), Some("bob".into()), 1, NOW()).is_err());
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Rooms over HTTP, for whoever has no more than curl: GET streams a room.
-//! Here is what a request must be like; its sender is a member like any other.
+//! Rooms over HTTP, for whoever has no more than curl: GET streams a room, POST says something in
+//! it. Here is what a request must be like; its sender is a member like any other.
 
 use madang_protocol::{
     limits::SHOWN_EVENTS,
     notice::{Goodbye, HttpNotice, LessonNotice, Notice},
+    read_buffer::ReadBuffer,
     room::{Destination, RoomKey, RoomName},
     text::{Lang, LineEnd},
 };
@@ -31,8 +32,8 @@ pub(super) const FOLDER: &str = "rooms";
 /// What stands in place of a private room's name; the key is in a header.
 const PRIVATE: &str = "private";
 
-/// The method that there is for a room.
-const ALLOW: &str = "Allow: GET\r\n";
+/// The methods that there are for a room.
+const ALLOW: &str = "Allow: GET, POST\r\n";
 
 /// A stream that may begin, unless the room refuses it.
 pub(super) struct Stream {
@@ -42,14 +43,22 @@ pub(super) struct Stream {
 
 impl WebConnection {
     /// Answers a request for a room, or lets a stream begin; the head was `bytes` long.
-    pub(super) fn serve_room(&mut self, head: &Head, bytes: usize) -> AfterRequest {
+    pub(super) fn serve_room(
+        &mut self,
+        head: &Head,
+        bytes: usize,
+        rest: ReadBuffer,
+    ) -> AfterRequest {
         let lang = preferred_lang(head).unwrap_or(self.shared.config.lang);
         let served = check_sender(&self.shared, head, lang).and_then(|page| match head.method {
             Method::Get => self.stream(head, bytes, page.as_ref(), lang).map(AfterRequest::Stream),
-            _ => {
-                let refusal =
-                    rejection(StatusCode::MethodNotAllowed, HttpNotice::WrongMethod, lang);
-                Err(refusal.with_headers(ALLOW))
+            Method::Post => self.say(head, bytes, rest, lang).map(|response| {
+                self.outbox.push_bytes(&response);
+                AfterRequest::Close
+            }),
+            Method::Head | Method::Other => {
+                let (status, notice) = (StatusCode::MethodNotAllowed, HttpNotice::WrongMethod);
+                Err(rejection(status, notice, lang).with_headers(ALLOW))
             }
         });
         served.unwrap_or_else(|refusal| {
@@ -88,12 +97,7 @@ impl WebConnection {
         let dialect = DialectId::streamed(|media_type| accepts(head, media_type));
         let head = stream_head(dialect.media_type().unwrap_or_default(), page);
         let refusal = |notice: &Notice<'_>, room: &Destination, lang| {
-            room_refusal(&match (notice, room) {
-                (Notice::NoSuchRoom, Destination::Public(_)) => {
-                    rejection(StatusCode::NotFound, HttpNotice::NoPublicRoom, lang)
-                }
-                (notice, _) => rejection_of(*notice, lang),
-            })
+            room_refusal(&rejection_at(room, *notice, lang))
         };
         let request = StreamRequest { lang, name, room, shown, after, bytes, head, refusal };
         Ok(Stream { dialect, request: Box::new(request) })
@@ -149,7 +153,7 @@ fn check_sender(shared: &Shared, head: &Head, lang: Lang) -> Result<Option<Origi
 }
 
 /// The name in the header, if there is one.
-fn name_of(head: &Head) -> Result<Option<String>, HttpNotice<'static>> {
+pub(super) fn name_of(head: &Head) -> Result<Option<String>, HttpNotice<'static>> {
     let mut names = head.values("Name");
     let name = match (names.next(), names.next()) {
         (None, _) => return Ok(None),
@@ -163,7 +167,7 @@ fn name_of(head: &Head) -> Result<Option<String>, HttpNotice<'static>> {
 
 /// The room that the request is about. A key that is none is refused like one that opens
 /// nothing.
-fn destination(head: &Head, lang: Lang) -> Result<Destination, Rejection> {
+pub(super) fn destination(head: &Head, lang: Lang) -> Result<Destination, Rejection> {
     let name = percent::decoded(head.name());
     let has_key = head.values("X-Room-Key").next().is_some();
     if name.as_deref() == Some(PRIVATE) {
@@ -182,12 +186,22 @@ fn destination(head: &Head, lang: Lang) -> Result<Destination, Rejection> {
     }
 }
 
-fn rejection(status: StatusCode, notice: HttpNotice<'_>, lang: Lang) -> Rejection {
+pub(super) fn rejection(status: StatusCode, notice: HttpNotice<'_>, lang: Lang) -> Rejection {
     Rejection::new(status, notice.text(lang))
 }
 
+/// The rejection that says the same as a notice about this room.
+pub(super) fn rejection_at(room: &Destination, notice: Notice<'_>, lang: Lang) -> Rejection {
+    match (notice, room) {
+        (Notice::NoSuchRoom, Destination::Public(_)) => {
+            rejection(StatusCode::NotFound, HttpNotice::NoPublicRoom, lang)
+        }
+        (notice, _) => rejection_of(notice, lang),
+    }
+}
+
 /// The rejection that says the same as a notice, in one line.
-fn rejection_of(notice: Notice<'_>, lang: Lang) -> Rejection {
+pub(super) fn rejection_of(notice: Notice<'_>, lang: Lang) -> Rejection {
     let status = match notice {
         Notice::NameInUse { .. } => StatusCode::Conflict,
         Notice::NoSuchRoom => StatusCode::NotFound,
@@ -200,6 +214,10 @@ fn rejection_of(notice: Notice<'_>, lang: Lang) -> Rejection {
         Notice::Lesson(LessonNotice::Slow { .. }) | Notice::Goodbye(Goodbye::AddressFull) => {
             StatusCode::TooManyRequests
         }
+        Notice::LineTooLong { .. }
+        | Notice::MessageTooLong { .. }
+        | Notice::TooManyLines { .. }
+        | Notice::RenderedTooLong { .. } => StatusCode::ContentTooLarge,
         Notice::RoomFull { .. } | Notice::Unavailable | Notice::Busy | Notice::Goodbye(_) => {
             StatusCode::ServiceUnavailable
         }

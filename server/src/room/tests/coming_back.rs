@@ -155,7 +155,7 @@ fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
             rendered_bytes: 64,
         };
         let (session, speeches) = (alice.session.clone(), ["c1", "c2", "c2"].map(said).into());
-        one_round(&room, vec![Envelope::Say { session, speeches }]);
+        one_round(&room, vec![Envelope::Say { session, speeches, answered: None }]);
         let answers = alice.socket.text().split_off(heard);
         let is_refused = |line: &&str| line.contains("\"error\"") && line.contains("\"c2\"");
         let (refused, acks): (Vec<&str>, Vec<&str>) = answers.lines().partition(is_refused);
