@@ -290,3 +290,40 @@ impl Mark {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::{
+        event::{Stamp, Time},
+        text::{Lang, LineEnd},
+    };
+
+    use super::*;
+
+    fn said(id: u64) -> Event {
+        let stamp = Stamp { id, time: Time::from_millis(0), room: "lobby".into() };
+        let text = "x".repeat(id as usize);
+        Event::Said { stamp, user: "bob".into(), text, me: false, teacher: false }
+    }
+
+    #[test]
+    fn a_range_of_events_is_cut_and_marked_by_its_ids() {
+        let events = [said(7), said(8), said(9), said(10)];
+        let form = Form::text(Lang::En, LineEnd::Lf);
+        let rendered = Rendered::new("lobby".into(), &events, form, Carrier::Lines);
+        assert_eq!(rendered.bytes(&(1..3)), b"[bob] xxxxxxxx\n[bob] xxxxxxxxx\n");
+        let Mark { lines, from, to, .. } = rendered.mark(&(1..3));
+        assert_eq!((lines, from, to), (2, 8, 9));
+        // What fits, to the byte, but at least one.
+        let two = rendered.bytes(&(1..3)).len();
+        for (most_bytes, end) in [(0, 2), (two - 1, 2), (two, 3), (two + 1, 3), (1_000, 4)] {
+            assert_eq!(rendered.front(&(1..4), most_bytes), 1..end, "{most_bytes} bytes");
+        }
+
+        let part = |first_id, last_id| Part { lines: b"a\nb\n".into(), first_id, last_id };
+        let parts = vec![part(1, 3), part(5, 8), part(11, 11)];
+        let rendered = Rendered::of_parts("lobby".into(), parts, form, Carrier::Lines);
+        let Mark { lines, from, to, .. } = rendered.mark(&(1..3));
+        assert_eq!((lines, from, to), (4, 5, 11));
+    }
+}

@@ -95,3 +95,16 @@ impl Refusal {
 pub(crate) fn whole_seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_the_seconds_that_are_named_has_waited_long_enough() {
+        let nanos = Duration::from_nanos;
+        for (left, seconds) in [(0, 0), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2)] {
+            assert_eq!(whole_seconds(nanos(left)), seconds, "{left} ns");
+        }
+    }
+}

@@ -198,6 +198,19 @@ mod tests {
     }
 
     #[test]
+    fn a_nonce_is_another_if_half_of_its_hash_is() {
+        let known = Noted { hash: 7 << 32 | 9, id: 1 };
+        let nonces = Nonces::from(vec![known]);
+        assert_eq!(nonces.find(known.hash), Some(Some(1)));
+        for hash in [7 << 32 | 8, 6 << 32 | 9, 9 << 32 | 7] {
+            assert_eq!(nonces.find(hash), None, "{hash:x}");
+        }
+        assert!(!nonces.is_empty() && Nonces::default().is_empty());
+        assert_ne!(nonces, Nonces::default());
+        assert_ne!(noted(1..=2), noted(1..=3));
+    }
+
+    #[test]
     fn each_server_has_a_key_of_its_own() {
         assert!(NonceKey::random() != NonceKey::random());
         assert_ne!(NonceKey::new(1, 2).hash("n"), NonceKey::new(1, 3).hash("n"));

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::room::{
+    lesson::{LessonChange, LessonFact},
     log::{EntryBody, LogEntry},
     op::{By, Op, Speech},
     refusal::Refusal,
@@ -311,6 +312,65 @@ fn all_that_is_said_at_once_follows_in_its_order_or_nothing_does() {
     let text = || "hear".to_owned();
     let announced = fact(13, Change::Announced { text: text(), number: None });
     check(&private(), Operator, Op::Announce(text()), Ok(vec![announced]));
+}
+
+/// A public room in a lesson with slow mode, where 4 is dave.
+fn in_slow_lesson() -> State {
+    let mut state = State::new(Beginning::default(), NOW);
+    state.apply(&joined(4, "dave", 1));
+    let slowed = LessonChange::Slowed { seconds: Some(10), by: None };
+    for (number, change) in (1..).zip([LessonChange::Begun { title: None, by: None }, slowed]) {
+        let change = Change::Lesson(Arc::new(LessonFact { number, time: NOW, change }));
+        state.apply(&fact(1 + number, change));
+    }
+    state
+}
+
+#[test]
+fn of_several_messages_at_once_slow_mode_takes_one_and_hands_back_the_others() {
+    let says = |nonces: &[&str]| {
+        let speech = |nonce: &&str| Speech { nonce: Some((*nonce).into()), ..speech("hi") };
+        in_slow_lesson().hear(Member(4), nonces.iter().map(speech).collect(), NOW)
+    };
+    let nonces = |speeches: &[Speech]| {
+        let nonces = speeches.iter().filter_map(|speech| speech.nonce.clone());
+        nonces.collect::<Vec<_>>().concat()
+    };
+    let heard = says(&["a", "a", "b", "b"]);
+    assert_eq!((heard.facts.len(), heard.repeated), (1, vec!["a".to_owned()]));
+    let (refused, refusal) = heard.refused.expect("one at a time");
+    assert_eq!((&*nonces(&refused), refusal), ("bb", Refusal::Slow { seconds: 10 }));
+    // One that is there twice is one.
+    let heard = says(&["a", "a"]);
+    assert_eq!((heard.facts.len(), heard.repeated), (1, vec!["a".to_owned()]));
+    assert!(heard.refused.is_none());
+}
+
+#[test]
+fn a_teacher_moderates_public_rooms_and_no_private_one() {
+    let lock = || Op::Lock(true);
+    check(&private(), By::Teacher(2), lock(), Err(Refusal::OwnerOnly));
+    let public = in_slow_lesson();
+    assert!(public.decide(By::Teacher(4), lock(), NOW).is_ok());
+    check(&public, Member(4), lock(), Err(Refusal::OwnerOnly));
+    // In a lesson, the topic is a teacher's too.
+    let topic = || Op::Topic("sums".into());
+    check(&public, Member(4), topic(), Err(Refusal::TeacherOnly));
+    assert!(public.decide(By::Teacher(4), topic(), NOW).is_ok());
+}
+
+#[test]
+fn what_outlasts_the_members_is_there_again_after_a_restart() {
+    let kick = Op::Kick { session: 3, seconds: 60 };
+    let asked = [Op::Lock(true), Op::Limit(9), mute(2), kick].map(|op| (Member(1), op));
+    let lasting = after(private(), &asked).lasting();
+    let again = || Beginning { lasting: Some(lasting.clone()), ..Beginning::default() };
+    assert_eq!(again().timed_mutes(), [(2, NOW.after(std::time::Duration::from_secs(60)))]);
+    let state = State::new(again(), NOW);
+    assert_eq!(state.lasting(), lasting);
+    assert_eq!(state.topic().map(|topic| &**topic), Some("tea"));
+    check(&state, Member(4), join("dave"), Err(Refusal::Locked));
+    check(&state, Member(3), join("carol"), Err(Refusal::Kicked { seconds: 60 }));
 }
 
 #[test]
