@@ -29,6 +29,8 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
+mod simulator;
+
 const SCHEDULES: usize = 20_000;
 
 /// Pumps until the role is handed over, at random times.

@@ -27,18 +27,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::bounded;
 use madang_protocol::{
     event::{Event, Time},
     room::RoomKey,
 };
 
 use crate::{
+    clock,
     delivery::outbox::Outbox,
     dialect::answer::Answer,
     metrics::Metrics,
     session::{Hidden, RoomHandle, Session, nonces::NonceKey},
-    sync::Mutex,
+    sync::{Mutex, bounded},
 };
 
 use envelope::{Answered, Envelope};
@@ -463,12 +463,12 @@ impl Room {
 
     fn pump(&self, mut pump: Pump<'_, Envelope>) {
         let mut executor = self.executor.lock();
-        let started = Instant::now();
+        let started = clock::steady_now();
         let mut now = started;
         while let Some(duty) = pump.next_round(now - started > PUMP_PATIENCE, executor.envelopes())
         {
             pump = duty;
-            let answers = executor.round(Instant::now());
+            let answers = executor.round(clock::steady_now());
             now = executor.told();
             if executor.state.has_ended() {
                 self.mailbox.shut();
@@ -487,5 +487,5 @@ impl RoomHandle for Room {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests;

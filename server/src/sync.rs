@@ -1,17 +1,23 @@
-//! The locks of shared structures: parking_lot's, or shuttle's behind the same interface to
-//! test interleavings.
+//! The locks of shared structures, and the channels for a room's answers: parking_lot's and
+//! crossbeam's, or shuttle's behind the same interface to test interleavings.
 
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use crossbeam_channel::{Sender, bounded};
 #[cfg(feature = "shuttle")]
-pub(crate) use model::{Condvar, Mutex, MutexGuard};
+pub(crate) use model::{Condvar, ModelSender as Sender, Mutex, MutexGuard, bounded};
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
 #[cfg(feature = "shuttle")]
 mod model {
     use std::{
+        collections::VecDeque,
         ops::{Deref, DerefMut},
+        sync::Arc,
         time::Instant,
     };
+
+    use crossbeam_channel::{RecvError, RecvTimeoutError, SendError};
 
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
@@ -77,6 +83,64 @@ mod model {
 
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+
+    /// A channel for a few messages from one sender. It never blocks its sender.
+    pub(crate) fn bounded<T>(_capacity: usize) -> (ModelSender<T>, ModelReceiver<T>) {
+        let state = Mutex::new(ChannelState { messages: VecDeque::new(), has_sender: true });
+        let channel = Arc::new(Channel { state, changed: Condvar::new() });
+        (ModelSender(channel.clone()), ModelReceiver(channel))
+    }
+
+    #[derive(Debug)]
+    struct Channel<T> {
+        state: Mutex<ChannelState<T>>,
+        changed: Condvar,
+    }
+
+    #[derive(Debug)]
+    struct ChannelState<T> {
+        messages: VecDeque<T>,
+        has_sender: bool,
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct ModelSender<T>(Arc<Channel<T>>);
+
+    #[derive(Debug)]
+    pub(crate) struct ModelReceiver<T>(Arc<Channel<T>>);
+
+    impl<T> ModelSender<T> {
+        pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
+            self.0.state.lock().messages.push_back(message);
+            self.0.changed.notify_all();
+            Ok(())
+        }
+    }
+
+    impl<T> Drop for ModelSender<T> {
+        fn drop(&mut self) {
+            self.0.state.lock().has_sender = false;
+            self.0.changed.notify_all();
+        }
+    }
+
+    impl<T> ModelReceiver<T> {
+        pub(crate) fn recv(&self) -> Result<T, RecvError> {
+            let mut state = self.0.state.lock();
+            loop {
+                match state.messages.pop_front() {
+                    Some(message) => return Ok(message),
+                    None if !state.has_sender => return Err(RecvError),
+                    None => self.0.changed.wait(&mut state),
+                }
+            }
+        }
+
+        /// A model has no clock, so this waits like [`recv`](Self::recv).
+        pub(crate) fn recv_deadline(&self, _deadline: Instant) -> Result<T, RecvTimeoutError> {
+            self.recv().map_err(|RecvError| RecvTimeoutError::Disconnected)
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
 use madang_protocol::{event::ServerMessage, notice::Notice};
 
 use super::{
@@ -16,6 +15,7 @@ use crate::{
     delivery::{batch::Rendered, outbox::Outbox},
     dialect::{Part, answer::Answer},
     session::Session,
+    sync::Sender,
 };
 
 /// How many names an answer to `/who` lists.

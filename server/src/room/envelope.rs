@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crossbeam_channel::Sender;
 use madang_protocol::event::Event;
 
 use super::{
@@ -17,6 +16,7 @@ use crate::{
     delivery::outbox::Outbox,
     dialect::answer::Answer,
     session::{Hidden, Session},
+    sync::Sender,
 };
 
 /// A post. Members are identified by session number.

@@ -11,7 +11,6 @@ use std::{
     time::Instant,
 };
 
-use crossbeam_channel::Sender;
 use madang_protocol::{
     event::{GapReason, Time},
     notice::Goodbye,
@@ -38,7 +37,7 @@ use crate::{
     delivery::batch::Batch,
     metrics::Metrics,
     session::{Hidden, RoomHandle, Session, token::TokenHash},
-    sync::Mutex,
+    sync::{Mutex, Sender},
 };
 
 /// The part of a room that its pump works on.
@@ -97,7 +96,7 @@ impl Executor {
         mut beginning: Beginning,
         context: Context,
     ) -> Executor {
-        let (time, now) = (clock::now(), Instant::now());
+        let (time, now) = (clock::now(), clock::steady_now());
         let opened = beginning.opened;
         let recording = |recorder| Recording::new(recorder, opened, name.clone());
         let recording = context.recorder.map(recording);
@@ -191,7 +190,7 @@ impl Executor {
         if let Some(recording) = &mut self.recording {
             recording.hand_over(&self.state);
         }
-        self.told = Instant::now();
+        self.told = clock::steady_now();
         self.metrics.count_round(u64::from(events), self.told - now);
         std::mem::take(&mut self.answers)
     }

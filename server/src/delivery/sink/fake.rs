@@ -5,14 +5,17 @@ use std::{
     io::{self, IoSlice},
     net::TcpStream,
     sync::Arc,
-    time::Duration,
 };
 
 use super::{Sent, Sink};
 use crate::{
-    delivery::outbox::{Bounds, Outbox, Waker},
-    dialect::Form,
+    delivery::outbox::{Outbox, Waker},
     sync::{Condvar, Mutex},
+};
+#[cfg(not(feature = "shuttle"))]
+use {
+    crate::{delivery::outbox::Bounds, dialect::Form},
+    std::time::Duration,
 };
 
 #[derive(Default)]
@@ -36,6 +39,7 @@ pub(crate) struct FakeState {
 }
 
 /// An outbox with a fake socket that is never full.
+#[cfg(not(feature = "shuttle"))]
 pub(crate) fn connect(number: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
     let socket = FakeSocket::with_space(usize::MAX);
     let bounds = Arc::new(Bounds::new(1_000, 1_000, Duration::ZERO));
