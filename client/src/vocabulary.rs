@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use madang_protocol::{
     command::{CommandSpec, Role},
-    limits::MESSAGE_BYTES,
+    limits::{LINE_BYTES, MESSAGE_BYTES},
     sanitize::sanitize_label,
     text::Lang,
 };
@@ -188,15 +188,9 @@ impl Vocabulary {
 impl Source for Vocabulary {
     /// A message that is too long would not be sent, so the person is warned while typing.
     fn objection(&self, line: &str) -> Option<String> {
-        let surplus = line.len().checked_sub(MESSAGE_BYTES).filter(|bytes| *bytes > 0)?;
-        let mut bytes = 0;
-        let is_surplus = |c: &char| {
-            let is_surplus = bytes < surplus;
-            bytes += c.len_utf8();
-            is_surplus
-        };
-        let letters = line.chars().rev().take_while(is_surplus).count();
-        Some(Words::TooLong { letters }.text(self.known.lock().lang))
+        let longest = line.lines().map(|line| letters_beyond(line, LINE_BYTES)).max();
+        let letters = letters_beyond(line, MESSAGE_BYTES).max(longest.unwrap_or_default());
+        (letters > 0).then(|| Words::TooLong { letters }.text(self.known.lock().lang))
     }
 
     fn may_use(&self, spec: &CommandSpec) -> bool {
@@ -255,6 +249,18 @@ impl Known {
     }
 }
 
+/// How many letters at the end of a text have to go so that `limit` bytes are left at most.
+fn letters_beyond(text: &str, limit: usize) -> usize {
+    let surplus = text.len().saturating_sub(limit);
+    let mut bytes = 0;
+    let is_surplus = |c: &char| {
+        let is_surplus = bytes < surplus;
+        bytes += c.len_utf8();
+        is_surplus
+    };
+    text.chars().rev().take_while(is_surplus).count()
+}
+
 /// A name from a server, if it is safe to be shown and typed.
 fn fit(name: &str) -> String {
     sanitize_label(name).into_owned()
@@ -268,12 +274,17 @@ mod tests {
     fn a_line_that_is_too_long_is_reported_in_letters() {
         let (vocabulary, _wishes) = Vocabulary::new();
         vocabulary.set_lang(Lang::En);
-        let fits = "가".repeat(MESSAGE_BYTES / 3);
-        assert_eq!(vocabulary.objection(&fits), None);
-        let told = vocabulary.objection(&format!("{fits}나다a"));
-        assert_eq!(told.as_deref(), Some("3 letters too long"));
-        let told = vocabulary.objection(&format!("{fits}aa"));
-        assert_eq!(told.as_deref(), Some("1 letter too long"));
+        let line = "가".repeat(LINE_BYTES / 3);
+        let lines = format!("{}\n", "x".repeat(LINE_BYTES - 1)).repeat(4);
+        assert_eq!(lines.len(), MESSAGE_BYTES);
+        for (fits, more, told) in [
+            (&line, "나다a", "3 letters too long"),
+            (&line, "aa", "1 letter too long"),
+            (&lines, "하나", "2 letters too long"),
+        ] {
+            assert_eq!(vocabulary.objection(fits), None);
+            assert_eq!(vocabulary.objection(&format!("{fits}{more}")).as_deref(), Some(told));
+        }
     }
 
     #[test]

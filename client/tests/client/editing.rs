@@ -374,6 +374,8 @@ fn a_line_taller_than_the_screen_is_whole_in_a_larger_one() {
 fn a_line_that_is_too_long_is_given_back() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.paste(&"x".repeat(4_100));
+    // It is told before it is sent, too.
+    terminal.expect_raw("4 letters too long");
     terminal.type_text(ENTER);
     let refused = Notice::LineTooLong { bytes: 4_100 }.text(Lang::En);
     // It takes more than one row.
