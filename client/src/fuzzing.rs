@@ -1,5 +1,5 @@
-//! A way in for `tests/fuzz`, which lets the client read whatever a server may send. Nothing else
-//! uses this.
+//! An entry point for `tests/fuzz`, which lets the client read anything a server might send.
+//! Nothing else uses it.
 
 use madang_protocol::{event::ServerMessage, text::Lang};
 use madang_terminal::style::Palette;

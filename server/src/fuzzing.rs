@@ -1,5 +1,5 @@
-//! Ways in for `tests/fuzz`, which gives the parsers whatever bytes it likes and looks at what
-//! they make of them. Nothing else uses this, and no other part of the server is public for it.
+//! Entry points for `tests/fuzz`, which feeds arbitrary bytes to the parsers and checks their
+//! output. Nothing else uses them, and no other part of the server is public for it.
 
 use std::{
     net::IpAddr,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// What a peer's bytes came to.
+/// What a peer's bytes were understood as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Understood {
     /// A line, or a message.
@@ -46,11 +46,11 @@ pub struct LinePeer {
     framer: Framer,
     begin: Instant,
     has_ended: bool,
-    /// What it came to so far.
+    /// Everything understood so far.
     pub understood: Vec<Understood>,
     /// The answers to its telnet commands.
     pub answers: Vec<u8>,
-    /// How many of its bytes were paid for: lines, commands and padding.
+    /// How many of its bytes were charged for: lines, commands and padding.
     pub paid_bytes: usize,
 }
 
@@ -68,8 +68,8 @@ impl Default for LinePeer {
 }
 
 impl LinePeer {
-    /// `bytes` arrive together, `at` after the beginning. Then the peer is silent for a while,
-    /// or not.
+    /// `bytes` arrive together, `at` after the beginning. Then the peer is silent for a while, or
+    /// not.
     pub fn read(&mut self, mut bytes: &[u8], at: Duration, is_silent: bool) {
         while !bytes.is_empty() && !self.has_ended {
             let space = self.framer.spare();
@@ -122,8 +122,8 @@ impl LinePeer {
     }
 }
 
-/// What a WebSocket peer's frames come to, with how many bytes of them were paid for. The frames
-/// can be watched meanwhile, as `/echo?explain` does.
+/// What a WebSocket peer's frames are understood as, and how many bytes of them were charged for.
+/// The frames can be watched meanwhile, as `/echo?explain` does.
 pub fn read_frames<'a>(
     reads: impl IntoIterator<Item = &'a [u8]>,
     limits: WebSocketLimits,
@@ -172,20 +172,20 @@ pub fn low_limits() -> WebSocketLimits {
     }
 }
 
-/// What the head of a request comes to.
+/// The result of reading a request's head.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RequestHead {
-    /// More must be read first.
+    /// More bytes are needed.
     Partial,
     /// It is refused, with this response.
     Refused(Vec<u8>),
-    /// It is whole.
+    /// It is complete.
     Whole {
         /// Its length.
         length: usize,
-        /// All responses that repeat some of it.
+        /// All responses that repeat parts of it.
         responses: Vec<Vec<u8>>,
-        /// The addresses in `X-Forwarded-For`, as they are written.
+        /// The addresses in `X-Forwarded-For`, as written.
         hops: Vec<String>,
     },
 }
@@ -223,10 +223,10 @@ pub fn person_behind(peer: IpAddr, hops: &[&str]) -> IpAddr {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica(State);
 
-/// What a published entry comes to.
+/// What a published entry is taken for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HeardEntry {
-    /// It is no entry.
+    /// It is not an entry.
     Nothing,
     /// An entry that this program can't read: this machine leaves the room.
     Unknown(String),
@@ -235,14 +235,14 @@ pub enum HeardEntry {
 }
 
 impl Replica {
-    /// A room that nobody has entered; a private one belongs to the session 1.
+    /// A room that nobody has entered; a private one belongs to session 1.
     pub fn new(is_private: bool) -> Replica {
         let owner = is_private.then_some(1);
         let beginning = Beginning { first_id: 1, opened: 1, owner, ..Beginning::default() };
         Replica(State::new(beginning, Time::from_millis(0)))
     }
 
-    /// Hears what was published.
+    /// Takes in what was published.
     pub fn hear(&mut self, message: &[u8]) -> HeardEntry {
         let Some(entry) = published(message) else { return HeardEntry::Nothing };
         let ops = match entry.ops() {
@@ -259,17 +259,17 @@ impl Replica {
         HeardEntry::CarriedOut(facts)
     }
 
-    /// Applies a fact that another replica has told.
+    /// Applies a fact reported by another replica.
     ///
     /// # Panics
     ///
-    /// If it is none.
+    /// If it is not a fact.
     pub fn replay(&mut self, fact: &str) {
         let fact: Fact = serde_json::from_str(fact).expect("a fact");
         self.0.apply(&fact);
     }
 
-    /// The room as it is handed to another machine, and read there.
+    /// The room as one machine hands it over and another reads it.
     ///
     /// # Panics
     ///

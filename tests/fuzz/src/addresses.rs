@@ -1,5 +1,4 @@
-//! Addresses and origins: the hops before a proxy, ranges, web pages, and what the client is
-//! told to connect to.
+//! Addresses and origins: the hops before a proxy, ranges, web pages, and the client's addresses.
 
 use std::net::IpAddr;
 
@@ -25,7 +24,7 @@ fn check_texts(text: &str) {
         let shown = range.to_string();
         assert_eq!(shown.parse(), Ok(range), "{shown}");
     }
-    // What was refused once can be allowed by what the refusal says.
+    // The flag that a refusal names allows the origin.
     if let Ok(origin) = text.parse::<Origin>() {
         let shown = origin.to_string();
         assert_eq!(shown.parse(), Ok(origin), "{shown}");
@@ -41,8 +40,8 @@ fn check_texts(text: &str) {
     }
 }
 
-/// Nobody chooses their own address: what stands left of the first address that is no trusted
-/// proxy, from the right, counts for nothing.
+/// Nobody can choose their own address: everything to the left of the first untrusted address,
+/// seen from the right, is ignored.
 fn check_hops(hops: &[&str]) {
     const PROXY: &str = "10.1.2.3";
     const STRANGER: &str = "203.0.113.9";

@@ -1,13 +1,13 @@
-//! An input that also says how it is cut into reads: the first eight bytes choose, the rest is
-//! what arrives.
+//! An input that also says how it is cut into reads: the first eight bytes choose, the rest
+//! arrives.
 
 /// Bytes, and how they are cut.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunked<'a> {
-    /// What else the input chooses.
+    /// Further choices of the input.
     pub choice: u8,
     cuts: u64,
-    /// All that arrives.
+    /// Everything that arrives.
     pub bytes: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! What a server, of whatever kind, may have the client show.
+//! What the client shows of a server's bytes.
 
 use madang::fuzzing::Reader;
 use madang_protocol::text::Lang;
@@ -17,7 +17,7 @@ pub fn run(input: &[u8]) {
     let read = |mut reader: Reader, reads: &mut dyn Iterator<Item = &[u8]>| {
         let (mut messages, mut shown) = (Vec::new(), String::new());
         for bytes in reads {
-            // `None` at a line that is too long, where the client leaves.
+            // `None` for a line that is too long, where the client disconnects.
             let (new, text) = reader.read(bytes)?;
             messages.extend(new);
             shown.push_str(&text);

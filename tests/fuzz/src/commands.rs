@@ -1,4 +1,4 @@
-//! What was typed: nothing, text or a command, and which.
+//! Typed text: nothing, a message or a command, and which.
 
 use madang_protocol::{
     command::{Command, CommandSpec, Input},
@@ -8,7 +8,7 @@ use madang_protocol::{
 
 use crate::cost::bounded;
 
-/// Checks what was typed.
+/// Checks typed text.
 pub fn run(input: &[u8]) {
     let typed = String::from_utf8_lossy(input);
     let meant = bounded(typed.len(), 4_000, 128, || Input::parse(&typed));
@@ -22,7 +22,7 @@ pub fn run(input: &[u8]) {
             assert_eq!(sanitize_message(&line), line, "it is sanitized");
             assert!(line.starts_with('/'), "{line:?}");
             assert_eq!(Input::parse(&line), Input::Command(line.as_ref().into()));
-            // One that is unknown is compared with the names of all that there are.
+            // An unknown command is compared with the names of all commands.
             bounded(line.len(), 150_000, 400, || {
                 let _ = Command::parse(&line);
                 let _ = Command::parse_operators(&line);
@@ -30,12 +30,12 @@ pub fn run(input: &[u8]) {
             CommandSpec::of(&line);
         }
     }
-    // Nobody says a command aloud because something invisible slipped in before it.
+    // No command is said aloud because something invisible slipped in before it.
     let command = format!("/msg bob {typed}");
     for before in ["", " ", "\0", "\u{feff}", "\u{200b}", "\u{3000}", "\u{1b}[A", "\u{301}"] {
         let typed = format!("{before}{command}");
         assert!(matches!(Input::parse(&typed), Input::Command(_)), "{typed:?}");
     }
-    // Nor because of what was typed behind an operator's.
+    // Nor because of text after an operator's command.
     let _ = Command::parse_operators(&typed);
 }

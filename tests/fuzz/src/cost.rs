@@ -1,7 +1,7 @@
-//! What work costs: the memory that it allocates, counting what is freed again too.
+//! The cost of work: the memory that it allocates, including what it frees again.
 
-/// Does the work, and fails if it allocates more than `fixed` bytes and `factor` for each of
-/// `input_bytes`, or more often than 1,000 times and 16 times for each of them.
+/// Does the work, and fails if it allocates more than `fixed` bytes plus `factor` for each of
+/// `input_bytes`, or more than 1,000 times plus 16 times for each of them.
 #[track_caller]
 pub fn bounded<T>(input_bytes: usize, fixed: usize, factor: usize, work: impl FnOnce() -> T) -> T {
     let mut done = None;

@@ -1,8 +1,8 @@
-//! Entries that several machines hear from the log of a room: each makes the same of them.
+//! Entries that several machines read from the log of a room: all interpret them alike.
 
 use madang_server::fuzzing::{HeardEntry, Replica};
 
-/// Checks entries, with a NUL between them. One that does not begin with its numbers gets some.
+/// Checks entries separated by NULs. An entry that does not begin with its numbers gets some.
 pub fn run(input: &[u8]) {
     let Some((choice, input)) = input.split_first() else { return };
     let mut here = Replica::new(choice % 2 == 1);
@@ -18,7 +18,7 @@ pub fn run(input: &[u8]) {
             }
             HeardEntry::Nothing | HeardEntry::Unknown(_) => {}
         }
-        // A machine that opens the room now goes on from there.
+        // A machine that opens the room now continues from there.
         there = here.handed_over();
         assert_eq!(there, here, "a room that was handed over is the same");
     }

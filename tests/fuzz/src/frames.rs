@@ -1,5 +1,5 @@
-//! WebSocket frames and the messages that they are assembled to, however they are cut into
-//! reads, watched or not.
+//! WebSocket frames and the messages assembled from them, however they are cut into reads,
+//! watched or not.
 
 use madang_server::{
     config::WebSocketLimits,

@@ -1,4 +1,4 @@
-//! The head of an HTTP request, and the responses that repeat some of it.
+//! The head of an HTTP request, and the responses that repeat parts of it.
 
 use madang_server::fuzzing::{RequestHead, read_head};
 
@@ -34,8 +34,8 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// A response has one head, whose lines hold nothing that a request has smuggled into them, and
-/// as long a body as it says.
+/// A response has one head, whose lines contain nothing smuggled in by the request, and a body of
+/// the stated length.
 fn check_response(response: &[u8]) {
     let text = str::from_utf8(response).expect("text");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");

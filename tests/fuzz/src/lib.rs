@@ -1,6 +1,6 @@
-//! What must hold whatever bytes come: one module for each kind of input, with a function
-//! `run` that panics if something doesn't hold. `fuzz_targets/` gives each to `cargo fuzz`;
-//! `tests/corpus.rs` runs each over its corpus and over mutations of that. See `README.md`.
+//! Properties that must hold for any bytes: one module for each kind of input, with a function
+//! `run` that panics if a property fails. `fuzz_targets/` gives each to `cargo fuzz`;
+//! `tests/corpus.rs` runs each over its corpus and over mutations of it. See `README.md`.
 
 pub mod lines;
 pub mod openings;
@@ -23,9 +23,9 @@ pub mod mutation;
 
 /// One kind of input.
 pub struct Target {
-    /// Its name, also that of the folder of its corpus.
+    /// Its name, which is also that of its corpus folder.
     pub name: &'static str,
-    /// Panics if something does not hold for these bytes.
+    /// Panics if a property fails for these bytes.
     pub run: fn(&[u8]),
 }
 

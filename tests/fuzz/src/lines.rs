@@ -1,6 +1,6 @@
-//! The port for lines: where a line ends, telnet commands, padding, packets. Once the kind of a
-//! peer is known, it doesn't matter how its bytes are cut into reads. A peer that sends packets
-//! is told apart by its reads and pauses: the same ones have the same result.
+//! The line port: where a line ends, telnet commands, padding, packets. Once the kind of a peer
+//! is known, it doesn't matter how its bytes are cut into reads. A packet peer is recognised by
+//! its reads and pauses, so the same reads and pauses give the same result.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use madang_server::fuzzing::{LinePeer, Understood};
 
 use crate::{chunks::Chunked, cost::bounded};
 
-/// The first reads of peers whose kind they show.
+/// The first reads of peers that show their kind.
 const OPENINGS: [&[&[u8]]; 6] = [
     &[b"alice\n"],
     &[b"alice\r\n"],
@@ -19,7 +19,7 @@ const OPENINGS: [&[&[u8]]; 6] = [
     &[b"/json\n"],
 ];
 
-/// The openings that leave a peer's kind open to a single read that tells more.
+/// Openings that leave the kind open until a read that shows it.
 const LINE_FEED: usize = 0;
 const CR_LF: usize = 1;
 const TELNET: usize = 4;
@@ -35,7 +35,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// A peer that nothing is known of, with pauses behind some of its reads.
+/// A peer of unknown kind, with pauses after some of its reads.
 fn check_unknown(choice: usize, input: Chunked<'_>) {
     let pauses = choice == OPENINGS.len();
     let play = || {
@@ -55,7 +55,7 @@ fn check_unknown(choice: usize, input: Chunked<'_>) {
 fn check_chunking(choice: usize, opening: &[&[u8]], input: Chunked<'_>) {
     let bytes = without_what_depends_on_reads(choice, input.bytes);
     let input = input.with(&bytes);
-    // A read that looks like UTF-16 by itself is taken for that.
+    // A read that looks like UTF-16 by itself is taken for UTF-16.
     if input.chunks().chain([&*bytes]).any(|read| Wide::of_bytes(read).is_some()) {
         return;
     }
@@ -65,7 +65,7 @@ fn check_chunking(choice: usize, opening: &[&[u8]], input: Chunked<'_>) {
         if choice == JSON {
             peer.become_program();
         }
-        // Each Enter is one of its own.
+        // Each Enter is a read of its own.
         reads.for_each(|read| peer.read(read, Duration::from_secs(9), false));
         peer.finish();
         peer
@@ -78,9 +78,8 @@ fn check_chunking(choice: usize, opening: &[&[u8]], input: Chunked<'_>) {
     check_peer(&cut, 16 + bytes.len(), choice == JSON);
 }
 
-/// The bytes without those whose meaning depends on the read that they come in: NULs may be the
-/// rest of a buffer, 0xFE and 0xFF the mark of UTF-16, a backspace a key, and an IAC the first
-/// sign of a telnet.
+/// The bytes without those whose meaning depends on their read: NULs may be the rest of a buffer,
+/// 0xFE and 0xFF the mark of UTF-16, a backspace a key, and an IAC the first sign of telnet.
 fn without_what_depends_on_reads(choice: usize, bytes: &[u8]) -> Vec<u8> {
     let mut kept: Vec<u8> = Vec::with_capacity(bytes.len());
     for byte in bytes {
@@ -98,8 +97,8 @@ fn without_what_depends_on_reads(choice: usize, bytes: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// What a peer's bytes came to, all lines that are not UTF-8 alike: the hint takes a peer whose
-/// first reads are single characters for a terminal.
+/// What a peer's bytes were understood as, with all lines that are not UTF-8 treated alike: the
+/// hint takes a peer whose first reads are single characters for a terminal.
 fn without_hints(peer: &LinePeer) -> Vec<Understood> {
     let understood = peer.understood.iter().map(|understood| match understood {
         Understood::Refused(why) if why.starts_with("NotUtf8") => {

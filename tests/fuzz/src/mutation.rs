@@ -1,7 +1,7 @@
-//! Changes inputs at random, for the plain tests: it sees nothing of what the code does with
-//! them, as a fuzzer does, but needs no special compiler.
+//! Random changes of inputs, for the plain tests: unlike a fuzzer, this sees nothing of what the
+//! code does with them, but needs no special compiler.
 
-/// Words that mean something to one parser or another.
+/// Words with a meaning for one parser or another.
 const WORDS: &[&[u8]] = &[
     b"\r\n",
     b"\r",
@@ -54,7 +54,7 @@ const WORDS: &[&[u8]] = &[
 pub struct Random(u64);
 
 impl Random {
-    /// One for each seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -100,7 +100,7 @@ impl Random {
         }
     }
 
-    /// Two places in so many bytes, mostly near each other.
+    /// Two nearby places among this many bytes.
     fn range(&mut self, length: usize) -> (usize, usize) {
         let from = self.below(length + 1);
         let most = if self.below(4) == 0 { length } else { 16 };

@@ -1,4 +1,4 @@
-//! Names of people and rooms, keys, words, and where somebody wants to go.
+//! Names of people and rooms, keys, words, and destinations.
 
 use madang_protocol::{
     limits::NAME_BYTES,
@@ -32,7 +32,7 @@ pub fn run(input: &[u8]) {
     }
     let destination = bounded(text.len(), 20_000, 200, || Destination::parse(&text));
     match destination {
-        // Shown, it leads to the same place.
+        // As shown, it leads to the same place.
         Ok(destination) => {
             let shown = destination.to_string();
             assert_eq!(Destination::parse(&shown), Ok(destination), "{shown}");
@@ -67,7 +67,7 @@ fn check_error(error: &NameError) {
     }
 }
 
-/// Keys and words of these bits are read back, with something around them.
+/// Keys and words of these bits are recognised, with text around them.
 fn check_bits(input: &[u8]) {
     let bits = input.iter().fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
     let key = RoomKey::from_bits(bits);

@@ -24,7 +24,7 @@ pub fn run(input: &[u8]) {
         assert!(matches!(read_head(input), RequestHead::Refused(_)), "TLS is no request");
     }
 
-    // Nothing of what a recognised peer sends is said aloud.
+    // Nothing that a recognised peer sends is said aloud.
     let mut peer = LinePeer::default();
     peer.read(input, Duration::ZERO, true);
     if let Some(foreign) = first {
@@ -32,7 +32,7 @@ pub fn run(input: &[u8]) {
         assert!(!foreign.name().is_empty());
     }
 
-    // A byte at a time: what was recognised ends it.
+    // One byte at a time: once recognised, it is closed.
     let mut peer = LinePeer::default();
     for (byte, number) in input.iter().zip(0..) {
         peer.read(&[*byte], Duration::from_millis(number), false);

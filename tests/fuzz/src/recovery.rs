@@ -1,4 +1,4 @@
-//! A damaged database: what is readable of it is recovered, or nothing is changed.
+//! A damaged database: its readable part is recovered, or nothing is changed.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ const DATABASES: [&[u8]; 3] = [
     include_bytes!("../../../server/src/journal/fixtures/version-3.db"),
 ];
 
-/// The most that an undamaged one has of events.
+/// The most events that an undamaged one has.
 const EVENTS: usize = 20;
 
 /// An empty folder, which is removed with this.
@@ -45,8 +45,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Checks a damage: the first byte chooses a database and whether its end is missing; each three
-/// that follow are a place in it and what stands there now.
+/// Checks a damage: the first byte chooses a database, and whether its end is missing; each three
+/// bytes after that are a place in it and the new value there.
 pub fn run(input: &[u8]) {
     let Some((choice, damages)) = input.split_first() else { return };
     let mut bytes = DATABASES[usize::from(*choice) % DATABASES.len()].to_vec();
@@ -83,7 +83,7 @@ pub fn run(input: &[u8]) {
     write_transcript(&scratch.0);
 }
 
-/// A transcript of what is left; an error is one of its own words.
+/// Writes a transcript of what is left, which may fail but not panic.
 fn write_transcript(data: &Path) {
     let selection = Selection {
         data: data.to_owned(),

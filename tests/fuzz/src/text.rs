@@ -1,4 +1,4 @@
-//! What people write, made fit for terminals, and as each form of it goes out.
+//! Messages: sanitized for terminals, and rendered in each form.
 
 use madang_protocol::{
     event::{Event, Stamp, Time, write_json_line},
@@ -24,7 +24,7 @@ pub fn run(input: &[u8]) {
     check_lines(&message);
 }
 
-/// Nothing that a terminal might obey, but these.
+/// Nothing that a terminal might obey, except these.
 fn check_fit(text: &str, shown: &str, allowed: &[char]) {
     let obeyed =
         |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
@@ -34,8 +34,7 @@ fn check_fit(text: &str, shown: &str, allowed: &[char]) {
     assert!(shown.split('\n').all(is_nfc), "{shown:?}");
 }
 
-/// Each line that goes out has its speaker in front, and all together cost no more than was
-/// counted before.
+/// Each line begins with its speaker, and all together cost no more than was estimated.
 fn check_lines(message: &str) {
     const USER: &str = "bob";
     let stamp = Stamp { id: 1, time: Time::from_millis(0), room: "lobby".into() };

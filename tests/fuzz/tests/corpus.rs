@@ -1,5 +1,5 @@
-//! Every property over its corpus, and over as many random changes of that as a plain test has
-//! time for. `FUZZ_EXECUTIONS=1000000 FUZZ_SEED=2` asks for more, and for others.
+//! Every property over its corpus, and over as many random changes of it as a plain test has time
+//! for. `FUZZ_EXECUTIONS=1000000 FUZZ_SEED=2` asks for more, and for different ones.
 
 use std::{
     fs,
@@ -10,10 +10,10 @@ use std::{
 
 use madang_fuzz::{TARGETS, Target, mutation::Random};
 
-/// How many changed inputs each target gets, if the environment does not say.
+/// How many changed inputs each target gets by default.
 const EXECUTIONS: usize = 1_000;
 
-/// The same where each takes a database apart.
+/// The same for a target that reads a whole database each time.
 const RECOVERIES: usize = 50;
 
 /// The longest changed input.
@@ -27,7 +27,7 @@ fn asked<T: FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// The files of a target's corpus, in the order of their names.
+/// The files of a target's corpus, sorted by name.
 fn corpus(target: &Target) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder().join("corpus").join(target.name)).expect("it has one");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
@@ -35,7 +35,7 @@ fn corpus(target: &Target) -> Vec<PathBuf> {
     paths
 }
 
-/// Checks one input; a failure says how to have it again.
+/// Checks one input; a failure shows how to reproduce it.
 fn check(target: &Target, input: &[u8], what: &str) {
     let checked = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
     if checked.is_err() {
