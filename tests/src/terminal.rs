@@ -21,6 +21,8 @@ pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
 /// Searches earlier lines.
 pub const CTRL_R: &str = "\x12";
+/// Clears the screen.
+pub const CTRL_L: &str = "\x0c";
 /// Suspends.
 pub const CTRL_Z: &str = "\x1a";
 /// Completes a word.

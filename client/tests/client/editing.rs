@@ -11,7 +11,7 @@ use madang_protocol::{notice::Notice, text::Lang};
 use crate::{
     client::MADANG,
     fake_server::{FakeServer, Peer},
-    terminal::{BACKSPACE, CTRL_C, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, Terminal, UP},
+    terminal::{BACKSPACE, CTRL_C, CTRL_L, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, Terminal, UP},
 };
 
 /// A member in the lobby, at the prompt.
@@ -136,6 +136,17 @@ fn on_a_small_screen_the_welcome_stands_below_the_history() {
             places.is_some_and(|(welcome, before)| (welcome > before) == is_below)
         });
     }
+}
+
+#[test]
+fn ctrl_l_clears_the_screen_and_keeps_the_line() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    peer.said("bob", "before");
+    terminal.expect_row(" [bob] before");
+    terminal.type_text("half a li");
+    terminal.expect_row("[lobby 1] half a li");
+    terminal.type_text(CTRL_L);
+    terminal.expect_screen("only the line", |rows| rows == ["[lobby 1] half a li"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use madang_tests::terminal::Terminal as Screen;
 pub(crate) use madang_tests::terminal::{
-    BACKSPACE, CTRL_C, CTRL_D, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, UP,
+    BACKSPACE, CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, UP,
 };
 
 use crate::{

@@ -21,7 +21,7 @@ use crate::{
     incoming::PATIENCE,
     peer::Peer,
     server_process::{BINARY, ServerProcess, command, command_after},
-    terminal::{CTRL_C, CTRL_D, CTRL_S, CTRL_U, CTRL_Z, ENTER, TAB, Terminal, UP},
+    terminal::{CTRL_C, CTRL_D, CTRL_L, CTRL_S, CTRL_U, CTRL_Z, ENTER, TAB, Terminal, UP},
 };
 
 const FLAGS: [&str; 5] = ["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"];
@@ -428,6 +428,15 @@ fn tab_completes_and_the_arrow_calls_back() {
     terminal.expect("1 person\n");
     terminal.type_in(UP);
     terminal.screen.expect_last(&["[lobby] /who mathematics"]);
+}
+
+#[test]
+fn ctrl_l_clears_the_screen_and_keeps_the_line() {
+    let (mut terminal, _) = start();
+    terminal.type_in("/say half");
+    terminal.screen.expect_row("[lobby] /say half");
+    terminal.type_in(CTRL_L);
+    terminal.screen.expect_screen("only the line", |rows| rows == ["[lobby] /say half"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::{process::Command, thread, time::Duration, time::Instant};
 
 use madang_tests::terminal::Terminal as Screen;
-pub(crate) use madang_tests::terminal::{CTRL_C, CTRL_D, CTRL_Z, ENTER, TAB, UP};
+pub(crate) use madang_tests::terminal::{CTRL_C, CTRL_D, CTRL_L, CTRL_Z, ENTER, TAB, UP};
 use rustix::process::Pid;
 
 use crate::incoming::PATIENCE;
