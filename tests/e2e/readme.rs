@@ -132,6 +132,7 @@ const SYSTEMD: Proof = NotRun(
 );
 const FIREWALL: Proof = NotRun("it changes the firewall of the machine");
 const FUZZ: Proof = NotRun("it takes hours; CI runs each target for 5 s");
+const SOAK: Proof = NotRun("it takes minutes; .ci/run has a shorter run");
 const CONTAINER: Proof =
     NotRun("it fetches images; tests/structure/packages.rs reads the Containerfile");
 
@@ -239,10 +240,8 @@ const OTHERS: &[(&str, Proof)] = &[
          -- target/release/madang-server --rate-limit off",
         NotRun("it measures; .ci/run has the same with checks only"),
     ),
-    (
-        "target/release/soak journal --into tests/soak/results",
-        NotRun("it takes minutes; .ci/run has a shorter run"),
-    ),
+    ("target/release/soak chaos --minutes 30 --into tests/soak/results", SOAK),
+    ("target/release/soak journal --into tests/soak/results", SOAK),
     (
         "sqlite3 /var/lib/madang/madang.db \"VACUUM INTO 'backup.db'\"",
         Test("server/tests/process/journal.rs", "the_backup_of_the_pages_is_whole"),
