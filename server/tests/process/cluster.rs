@@ -2,7 +2,7 @@
 //! Redis that the test starts.
 
 use std::{
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -66,6 +66,25 @@ fn wait_for_health(server: &ServerProcess, status: &str) {
     while health(server) != status {
         assert!(Instant::now() < deadline, "{status} is not what /healthz says");
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until no thread of a process that was sent a SIGSTOP runs any more.
+#[track_caller]
+fn wait_until_stopped(server: &ServerProcess) {
+    let threads = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut threads = fs::read_dir(&threads).expect("it is there");
+        let is_stopped = threads.all(|thread| {
+            let status = thread.expect("a thread").path().join("status");
+            fs::read_to_string(status).is_ok_and(|status| status.contains("State:\tT"))
+        });
+        if is_stopped {
+            return;
+        }
+        assert!(Instant::now() < deadline, "it still runs");
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -147,6 +166,7 @@ fn a_server_that_stood_still_for_longer_than_its_lease_says_nothing_more_and_end
     let mut bob = Peer::join(other.address, "bob");
     alice.expect(&joined("bob"));
     frozen.signal(Signal::STOP);
+    wait_until_stopped(&frozen);
     alice.say("from an old life");
     bob.expect(&left("alice"));
     let _alice = join_once_free(&other, "alice");
