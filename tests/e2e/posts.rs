@@ -7,7 +7,9 @@ use madang_protocol::{
     text::Lang,
 };
 use madang_server::{admission::rate_limit::RateLimit, journal::JournalConfig};
-use madang_tests::{DEADLINE, Program, TestClient, TestFolder, TestServer, documented_commands};
+use madang_tests::{
+    DEADLINE, NEVER, Program, TestClient, TestFolder, TestServer, documented_commands,
+};
 
 use crate::{
     streams::{check_refused, stream},
@@ -46,7 +48,7 @@ fn ko(notice: Notice<'_>) -> String {
 
 #[test]
 fn what_is_posted_is_said_under_a_name_that_is_kept_for_its_token() {
-    let server = TestServer::start(|config| config.resume_window = Duration::from_millis(300));
+    let server = TestServer::start(|config| config.resume_window = NEVER);
     let mut alice = server.login("alice");
     let token = say(&server, "/any/prefix/rooms/lobby", "Name: bot\r\n", "hello\n");
     alice.expect_next("[bot]님이 입장했습니다.\n").expect_next("[bot] hello\n");
@@ -65,10 +67,22 @@ fn what_is_posted_is_said_under_a_name_that_is_kept_for_its_token() {
     let renamed = headers.replace("bot", "other");
     let notice = HttpNotice::TokenOfAnother.text(Lang::Ko);
     refused(&server, "/rooms/lobby", &renamed, "x", "409", &notice);
-    alice.expect_next("[bot]님이 퇴장했습니다.\n");
-    // Its time is over, and the same token claims the name anew.
+}
+
+#[test]
+fn a_name_is_free_after_its_time_and_its_token_claims_it_anew() {
+    let server = TestServer::start(|config| config.resume_window = Duration::from_millis(1));
+    let mut alice = server.login("alice");
+    let token = say(&server, "/rooms/lobby", "Name: bot\r\n", "hello");
+    alice.expect("[bot] hello\n[bot]님이 퇴장했습니다.\n");
+    let headers = format!("Name: bot\r\nToken: {token}\r\n");
     assert_eq!(say(&server, "/rooms/lobby", &headers, "again"), token);
     alice.expect_next("[bot]님이 입장했습니다.\n").expect_next("[bot] again\n");
+    // A token of one's own choice as well.
+    let own = "0123456789abcdef".repeat(2);
+    let headers = format!("Name: ci\r\nToken: {own}\r\n");
+    assert_eq!(say(&server, "/rooms/lobby", &headers, "mine"), own);
+    alice.expect("[ci] mine\n");
 }
 
 #[test]
@@ -248,9 +262,9 @@ fn posts_of_an_address_share_a_rate_limit() {
 }
 
 #[test]
-fn tokens_of_many_names_are_bounded_and_their_rooms_empty_again() {
+fn tokens_of_many_names_are_bounded() {
     let server = TestServer::start(|config| {
-        (config.max_connections, config.resume_window) = (Some(20), Duration::from_millis(500));
+        (config.max_connections, config.resume_window) = (Some(20), NEVER);
     });
     let mut alice = server.login("alice");
     for at in 0..60 {
@@ -258,7 +272,7 @@ fn tokens_of_many_names_are_bounded_and_their_rooms_empty_again() {
     }
     // Beyond what may wait, a name is given up at once.
     alice.expect("[bot59] x\n[bot59]님이 퇴장했습니다.\n");
-    alice.expect("[bot19]님이 퇴장했습니다.\n");
+    alice.send("/who\n").expect("대화 참여자 21명");
 }
 
 #[test]

@@ -334,17 +334,25 @@ fn a_stream_hears_everything_while_a_hundred_chat() {
         let said: String = (0..EACH).map(|line| format!("{at} says {line}\n")).collect();
         client.send(said);
     }
-    let mut heard = [Vec::new(), Vec::new()];
-    while heard[0].len() < MEMBERS * EACH {
-        let line = lines.expect_line();
-        heard[0].extend(
-            line.split_once("] ").filter(|_| line.contains(" says ")).map(|it| it.1.to_owned()),
-        );
-    }
-    while heard[1].len() < MEMBERS * EACH {
-        let (_, event) = expect_event(&mut events);
-        heard[1].extend(event["text"].as_str().map(str::to_owned));
-    }
+    // Both are read at once, so that neither is skipped.
+    let lines = thread::spawn(move || {
+        let mut heard = Vec::new();
+        while heard.len() < MEMBERS * EACH {
+            let line = lines.expect_line();
+            let said = line.split_once("] ").filter(|_| line.contains(" says "));
+            heard.extend(said.map(|(_, text)| text.to_owned()));
+        }
+        heard
+    });
+    let events = thread::spawn(move || {
+        let mut heard = Vec::new();
+        while heard.len() < MEMBERS * EACH {
+            let (_, event) = expect_event(&mut events);
+            heard.extend(event["text"].as_str().map(str::to_owned));
+        }
+        heard
+    });
+    let heard = [lines, events].map(|reader| reader.join().expect("no panic"));
     assert_eq!(heard[0], heard[1], "one order");
     for at in 0..MEMBERS {
         let begin = format!("{at} says ");
