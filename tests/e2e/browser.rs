@@ -61,6 +61,12 @@ fn the_practice_page_shows_each_byte_and_breaks_frames_on_purpose() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_page_reads_a_room_and_other_sites_neither_read_nor_speak() {
+    drive("streams.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn the_page_explains_its_own_connection_on_request() {
     drive("wire.mjs");
 }
