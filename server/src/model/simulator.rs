@@ -209,7 +209,10 @@ impl Life {
     fn knowledge(&self) -> Knowledge {
         let mut known = Knowledge::default();
         for (socket, _) in &self.connections {
-            known.take_in(&socket.text());
+            // The last line of a connection that was cut may be torn, even within a letter.
+            let taken = socket.state.lock().taken.concat();
+            let end = taken.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            known.take_in(str::from_utf8(&taken[..end]).expect("whole lines are UTF-8"));
         }
         known
     }
@@ -225,11 +228,10 @@ fn flow(socket: &FakeSocket, outbox: &Arc<Outbox>, space: usize) {
 }
 
 impl Knowledge {
-    /// What one connection brought. The last line of one that was cut may be torn.
+    /// The whole lines that one connection brought.
     fn take_in(&mut self, text: &str) {
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let mut is_over = false;
-        for line in whole.lines() {
+        for line in text.lines() {
             assert!(!is_over, "something after the goodbye: {text}");
             let message: Value = serde_json::from_str(line)
                 .unwrap_or_else(|_| panic!("a torn line {line:?} in {text}"));
