@@ -378,34 +378,46 @@ mod tests {
     };
 
     /// Members of private rooms are told before the journal is closed. They come back to the
-    /// lobby, even if nothing was ever saved of it.
+    /// lobby, even if nothing was ever saved of it, and see what happens there from then on.
     #[test]
     fn a_session_that_ends_with_the_server_can_be_resumed_on_the_next() {
         let folder = TestFolder::new();
-        let data = folder.path().join("data");
         let log_in = |server: &Server, login: &str| {
             let mut peer = Peer::connect(server);
             let heard = peer.say("/json").say(login).expect("\"welcome\"");
             (peer, heard)
         };
-        let save = |config: &mut Config| config.journal = Some(JournalConfig::of(&data));
-        let (server, _console) = start_with(save);
-        let (mut peer, heard) = log_in(&server, "{\"type\":\"login\",\"new_room\":true}");
-        let token = heard.split("\"session\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        let token = token.expect("a token").to_owned();
-        for outbox in server.shared.connections.outboxes() {
-            server.shared.dismiss(&outbox, Goodbye::Shutdown);
-        }
-        peer.expect("\"bye\"");
-        drop(peer);
-        assert!(server.shared.connections.wait_empty(Instant::now() + DEADLINE));
-        server.stop();
+        for has_history in [false, true] {
+            let data = folder.path().join(has_history.to_string());
+            let save = |config: &mut Config| config.journal = Some(JournalConfig::of(&data));
+            let (server, _console) = start_with(save);
+            let others = has_history.then(|| {
+                let (mut other, _) = log_in(&server, "{\"type\":\"login\"}");
+                other.say("{\"type\":\"say\",\"text\":\"earlier\",\"nonce\":\"n\"}");
+                other.expect("\"ack\",\"nonce\":\"n\"");
+                other
+            });
+            let (mut peer, heard) = log_in(&server, "{\"type\":\"login\",\"new_room\":true}");
+            let token = heard.split("\"session\":\"").nth(1);
+            let token = token.and_then(|rest| rest.split('"').next()).expect("a token").to_owned();
+            for outbox in server.shared.connections.outboxes() {
+                server.shared.dismiss(&outbox, Goodbye::Shutdown);
+            }
+            peer.expect("\"bye\"");
+            drop((peer, others));
+            assert!(server.shared.connections.wait_empty(Instant::now() + DEADLINE));
+            server.stop();
 
-        let (server, _console) = start_with(save);
-        let login = format!("{{\"type\":\"login\",\"session\":\"{token}\"}}");
-        let (_peer, heard) = log_in(&server, &login);
-        assert!(heard.contains("\"resumed\":true") && heard.contains("\"lobby\""), "{heard}");
-        server.stop();
+            let (server, _console) = start_with(save);
+            let login = format!("{{\"type\":\"login\",\"session\":\"{token}\"}}");
+            let (mut peer, heard) = log_in(&server, &login);
+            assert!(heard.contains("\"resumed\":true") && heard.contains("\"lobby\""), "{heard}");
+            if has_history {
+                let heard = peer.expect("\"restarted\"");
+                assert_eq!(heard.lines().count(), 1, "not what was before: {heard}");
+            }
+            server.stop();
+        }
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub(crate) struct LostIds {
 pub(crate) struct Awaited {
     pub(crate) session: u64,
     pub(crate) user: UserName,
+    /// Whether it was in another room, which is gone: what happened here before was not for it.
+    pub(crate) was_elsewhere: bool,
     /// Whether joining and leaving are not announced.
     pub(crate) quiet: Option<Quiet>,
     /// Whether the operator mutes it.
@@ -178,9 +180,10 @@ impl State {
             };
             state.access = Access { owner, locked, limit, kicks, known };
         }
-        // They joined before any event that is visible now.
-        for (awaited, joined) in away.into_iter().zip(1..) {
-            let Awaited { session, user, quiet, muted, nonces } = awaited;
+        // They joined before any event that is visible now, or with the restart.
+        for (awaited, before) in away.into_iter().zip(1..) {
+            let Awaited { session, user, was_elsewhere, quiet, muted, nonces } = awaited;
+            let joined = if was_elsewhere { first_id } else { before };
             let nonces = Some(nonces).filter(|nonces| !nonces.is_empty()).map(Box::new);
             let away = true;
             if quiet.is_none() {

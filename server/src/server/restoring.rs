@@ -88,6 +88,7 @@ fn awaited(kept: &KeptSession) -> Option<Awaited> {
     Some(Awaited {
         session: kept.session,
         user: UserName::parse(&kept.name).ok()?,
+        was_elsewhere: kept.room == 0,
         quiet: quiet(kept),
         muted: kept.muted,
         nonces: Nonces::from(noted.collect::<Vec<_>>()),
