@@ -213,21 +213,22 @@ impl Link {
         Some(line)
     }
 
-    /// Waits until what was received, a line or the beginning of one, ends with `text`.
+    /// Whether what was received, a line or the beginning of one, ends with `text`.
+    pub(crate) fn is_at(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.received[self.taken..]).trim_end().ends_with(text)
+    }
+
+    /// Waits until [it is at](Self::is_at) `text`, which is taken.
     pub(crate) fn wait_for_prompt(&mut self, text: &str) -> Result<()> {
         let deadline = Instant::now() + HANDSHAKE;
-        loop {
-            let found =
-                String::from_utf8_lossy(&self.received[self.taken..]).trim_end().ends_with(text);
-            if found {
-                self.taken = self.received.len();
-                return Ok(());
-            }
+        while !self.is_at(text) {
             ensure!(Instant::now() < deadline, "no {text:?} within {HANDSHAKE:?}");
             if self.read()? == Input::End {
                 bail!("the connection ended before {text:?}");
             }
         }
+        self.taken = self.received.len();
+        Ok(())
     }
 
     /// Closes the sending direction.

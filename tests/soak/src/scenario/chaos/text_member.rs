@@ -19,6 +19,9 @@ use crate::{connection::Input, random::Random};
 /// What telnet begins with: IAC WILL ECHO.
 const NEGOTIATION: [u8; 3] = [255, 251, 1];
 
+/// How the prompt for a name ends.
+const PROMPT: &str = "ID:";
+
 /// How long the login may take.
 const LOGIN: Duration = Duration::from_secs(60);
 
@@ -72,13 +75,13 @@ impl TextMember {
         let small_buffer = self.random.between(0, 2) == 0;
         let mut link = Link::open(self.door, open, small_buffer)?;
         self.diary.sights.push(Sight::Connected { epoch: open.epoch });
-        link.wait_for_prompt("ID:")?;
+        link.wait_for_prompt(PROMPT)?;
         if self.door == Door::Telnet {
             link.write(&NEGOTIATION);
         }
         if target != PUBLIC[0] {
             link.send(&format!("/join {target}"));
-            link.wait_for_prompt("ID:")?;
+            link.wait_for_prompt(PROMPT)?;
         }
         self.names += 1;
         let name = format!("m{}.{}", self.number, self.names);
@@ -103,8 +106,13 @@ impl TextMember {
                 if line == joined {
                     return Ok(true);
                 }
+                if line.ends_with(PROMPT) {
+                    return Ok(false);
+                }
             }
-            if Instant::now() >= deadline || link.read()? == Input::End {
+            // The prompt again is a refusal: the room has ended meanwhile.
+            let is_over = link.is_at(PROMPT) || Instant::now() >= deadline;
+            if is_over || link.read()? == Input::End {
                 return Ok(false);
             }
         }
