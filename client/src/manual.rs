@@ -84,7 +84,8 @@ fn exit_status() -> Roff {
     roff
 }
 
-#[cfg(test)]
+// The manual page is made on Unix, where the helper of the tests is at hand.
+#[cfg(all(test, unix))]
 mod tests {
     use clap::CommandFactory as _;
     use madang_tests::manual_sections;
