@@ -241,8 +241,10 @@ impl Executor {
         let number = session.number;
         self.carry_out(by, op)?;
         let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
-        // A client without events of this room starts with its own `joined`.
-        let last_event = last.event.unwrap_or(presence.joined.saturating_sub(1));
+        // A client without events of this room starts with its own `joined`, or, if that was before
+        // a restart, with all that is known.
+        let joined = presence.joined.max(self.opened);
+        let last_event = last.event.unwrap_or(joined.saturating_sub(1));
         let last_event = self.last_received(last_event);
         let mut answer = Answer::new(outbox.form());
         answer.message(&self.welcome(&session, &presence.user, last_event, true));
