@@ -354,13 +354,14 @@ impl<'a> Chaos<'a> {
     /// Writes a new certificate, and waits until the server uses it.
     fn change_certificate(&mut self) -> Result<()> {
         self.pair = self.authority.issue();
+        let open = self.site.server(Instant::now()).context("there is no server")?;
+        // Asked first: the server may look at any moment.
+        let before = link::certificate(&open)?;
         self.write_pair()?;
-        let Some(open) = self.site.server(Instant::now()) else { return Ok(()) };
-        let before = match open.is_encrypted {
-            true => link::certificate(&open)?,
+        if !open.is_encrypted {
             // The next server begins with it.
-            false => return Ok(()),
-        };
+            return Ok(());
+        }
         let deadline = Instant::now() + CERTIFICATE_USED;
         while link::certificate(&open)? == before {
             ensure!(Instant::now() < deadline, "the server does not use the new certificate");

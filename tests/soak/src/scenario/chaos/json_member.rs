@@ -349,7 +349,8 @@ impl JsonMember {
                 let (from, to) = (message.from, message.last_missing());
                 let (from, to) = from.zip(to).context("a gap without its ends")?;
                 self.diary.sights.push(Sight::Gap { from, to });
-                if let Some(held) = &mut self.session {
+                // Events before a gap may still come.
+                if let Some(held) = self.session.as_mut().filter(|held| from <= held.last + 1) {
                     held.last = held.last.max(to);
                 }
             }

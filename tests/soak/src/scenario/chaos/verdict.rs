@@ -274,10 +274,15 @@ impl<'a> Court<'a> {
             }
             let Some(Stay { room, last, gaps }) = &mut stay else { continue };
             match *sight {
-                Sight::Resumed { after } if after != *last => self.faults.note(
-                    |faults| &mut faults.missed,
-                    || format!("room {room}: m{member} resumed after {last}, and was told {after}"),
-                ),
+                // What it was told of as a gap, it need not have seen.
+                Sight::Resumed { after }
+                    if after < *last || first_hole(*last + 1, after + 1, gaps).is_some() =>
+                {
+                    self.faults.note(
+                        |faults| &mut faults.missed,
+                        || format!("room {room}: m{member} resumed after {last}, as {after}"),
+                    );
+                }
                 Sight::Event { id, .. } if id <= *last => self.faults.note(
                     |faults| &mut faults.doubled,
                     || format!("room {room}: m{member} saw {id} after {last}"),
