@@ -9,6 +9,10 @@ use std::{
 
 use super::{Head, Rejection, StatusCode};
 
+/// The maximum length of the origins that a refusal repeats, in bytes; a browser's are shorter. Each
+/// byte may take six in the refusal: percent-encoded, in the sentence and in the flag.
+const SHOWN_BYTES: usize = 1_024;
+
 /// The origin of a web page, as sent by a browser or another program. Its text form needs no
 /// quoting in any shell, and `--allow-origin` reads it back as the same origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +174,11 @@ pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(
         .filter(|origin| !allowed.contains(origin) && !is_own(origin, host, own_name))
         .collect();
     let Some(origin) = refused.first() else { return Ok(()) };
+    let bytes: usize = head.values("Origin").map(str::len).sum();
+    if bytes > SHOWN_BYTES {
+        let reason = format!("pages with an Origin of {bytes} bytes may not chat here");
+        return Err(Rejection::new(StatusCode::Forbidden, reason));
+    }
     let mut reason =
         format!("pages from {origin} may not chat here; the operator can allow them with:");
     for origin in &refused {
@@ -365,6 +374,23 @@ mod tests {
         let head = b"GET / HTTP/1.1\r\nHost: any.example\r\n\r\n";
         let (head, _) = Head::parse(head).expect("it is right").expect("it is whole");
         assert_eq!(super::check(&head, &[], ""), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_is_not_much_longer_than_the_request() {
+        #[track_caller]
+        fn check(origins: &[&[u8]], most_bytes: usize) {
+            let lines = origins.iter().map(|origin| [b"Origin: ", *origin, b"\r\n"].concat());
+            let lines: Vec<u8> = lines.flatten().collect();
+            let head = [b"GET / HTTP/1.1\r\nHost: a\r\n", &*lines, b"\r\n"].concat();
+            let (head, _) = Head::parse(&head).expect("it is right").expect("it is whole");
+            let refusal = super::check(&head, &[], "").expect_err("it is refused");
+            assert_eq!(refusal.status, StatusCode::Forbidden);
+            assert!(refusal.reason.len() <= most_bytes, "{} bytes", refusal.reason.len());
+        }
+        check(&[&[0xFF; 340]], 100 + 6 * SHOWN_BYTES);
+        check(&[&[0xFF; 8_000]], 100);
+        check(&[&[b'"'; 600][..], &[b'"'; 600]], 100);
     }
 
     #[test]
