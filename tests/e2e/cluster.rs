@@ -77,7 +77,8 @@ fn what_is_said_on_one_server_is_heard_on_the_other_under_the_same_id() {
     assert_eq!(expect_said(&mut alice, "hi"), id + 1);
     // Every server lists the same members, also in lines for people.
     for server in [one, other] {
-        let mut carol = server.login("carol");
+        // Her name is free everywhere a moment after she has left.
+        let mut carol = server.login_when_free("carol");
         carol.send("/who\n");
         carol.expect("alice");
         carol.expect("bob");
