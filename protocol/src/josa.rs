@@ -45,8 +45,7 @@ pub fn nim(name: &str) -> &'static str {
 }
 
 impl Josa {
-    /// The form to put after `word`; if the last sound of `word` is unknown, both forms, such as
-    /// 은(는).
+    /// The form to put after `word`, or both forms, written `은(는)`, if its last sound is unknown.
     pub fn after(self, word: &str) -> &'static str {
         let [consonant, vowel, unknown] = match self {
             Josa::EunNeun => ["은", "는", "은(는)"],

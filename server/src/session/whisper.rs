@@ -33,7 +33,7 @@ pub(crate) struct Sender {
     pub(crate) is_teacher: bool,
 }
 
-/// The last sender of a whisper, to whom it can be answered.
+/// Who whispered last, and gets the answer of `/reply`.
 #[derive(Debug, Clone)]
 pub(crate) enum LastWhisperer {
     Here(Weak<Session>),
