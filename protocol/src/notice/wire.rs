@@ -138,22 +138,22 @@ fn in_korean(note: &WireNote) -> String {
     match note {
         WireNote::Connection { transport, encrypted, framing } => {
             let transport = match transport {
-                WireTransport::Tcp => "TCP",
-                WireTransport::WebSocket => "TCP 위의 웹소켓",
+                WireTransport::Tcp => "TCP 연결",
+                WireTransport::WebSocket => "TCP 위의 웹소켓 연결",
             };
-            let encrypted = if *encrypted { ", TLS로 암호화" } else { "" };
-            format!("{transport}{encrypted}. {}", korean_framing(*framing))
+            let encrypted = if *encrypted { "TLS로 암호화한 " } else { "" };
+            format!("{encrypted}{transport}입니다. {}", korean_framing(*framing))
         }
         WireNote::Framing { framing } => format!("이제부터 {}", korean_framing(*framing)),
         WireNote::Read { reads, bytes, start, hidden, lines, packet, waiting, cut, records } => {
             let bytes = grouped(*bytes);
             let mut text = match reads {
-                1 => format!("{bytes}바이트 읽음"),
-                _ => format!("{reads}번에 {bytes}바이트 읽음"),
+                1 => format!("{bytes}바이트를 읽었습니다"),
+                _ => format!("{reads}번에 걸쳐 {bytes}바이트를 읽었습니다"),
             };
             if let Some(start) = start {
-                let first = if *reads > 1 { ", 처음은" } else { "" };
-                text.push_str(&format!("{first} {}", shown(start, *hidden)));
+                let first = if *reads > 1 { "처음은 " } else { "" };
+                text.push_str(&format!("({first}{})", shown(start, *hidden)));
             }
             match (lines, *waiting) {
                 (None, _) => {}
@@ -162,23 +162,28 @@ fn in_korean(note: &WireNote) -> String {
                         0 => String::new(),
                         lines => format!("{}줄, ", grouped(*lines)),
                     };
-                    text.push_str(&format!(": {before}줄 끝이 없어 읽은 것이 한 줄"));
+                    text.push_str(&format!(": {before}줄 끝이 없어 읽은 것을 한 줄로 봅니다"));
                 }
-                (Some(0), 0) => text.push_str(": 글자 없음"),
+                (Some(0), 0) => text.push_str(": 글자가 없습니다"),
                 (Some(0), waiting) => {
-                    text.push_str(&format!(": 줄 끝이 없어 {}바이트 기다림", grouped(waiting)));
+                    text.push_str(&format!(
+                        ": 줄 끝이 없어 {}바이트가 기다립니다",
+                        grouped(waiting)
+                    ));
                 }
-                (Some(lines), 0) => text.push_str(&format!(": {}줄", grouped(*lines))),
+                (Some(lines), 0) => text.push_str(&format!(": {}줄입니다", grouped(*lines))),
                 (Some(lines), waiting) => {
                     let (lines, waiting) = (grouped(*lines), grouped(waiting));
-                    text.push_str(&format!(": {lines}줄, {waiting}바이트는 줄 끝을 기다림"));
+                    text.push_str(&format!(
+                        ": {lines}줄이고, {waiting}바이트는 줄 끝을 기다립니다"
+                    ));
                 }
             }
             if *cut > 0 {
-                text.push_str(&format!(". 마지막 {cut}바이트는 잘린 글자의 앞부분"));
+                text.push_str(&format!(". 마지막 {cut}바이트는 잘린 글자의 앞부분입니다"));
             }
             if !records.is_empty() {
-                text.push_str(&format!(". TLS 레코드 {}바이트", added(records)));
+                text.push_str(&format!(". TLS 레코드는 {}바이트입니다", added(records)));
             }
             text
         }
@@ -188,7 +193,7 @@ fn in_korean(note: &WireNote) -> String {
                 text.push_str(&format!(" 외 {more}개"));
             }
             if !answers.is_empty() {
-                text.push_str(&format!(". 답은 {}", answers.join(", ")));
+                text.push_str(&format!(". 답은 {}입니다", answers.join(", ")));
             }
             text
         }
@@ -206,48 +211,49 @@ fn in_korean(note: &WireNote) -> String {
             let mut text = format!("{from}: {fin}opcode {opcode}({name}), {mask}, {length}바이트");
             text.push_str(&payload(frame));
             if *more > 0 {
-                text.push_str(&format!(". 그 밖에 {more}개"));
+                text.push_str(&format!(". 그 밖에 {more}개가 더 있습니다"));
             }
             text
         }
         WireNote::Wait { waits, milliseconds } => {
             let times = if *waits == 1 { String::new() } else { format!("{waits}번에 걸쳐 ") };
-            format!("속도 제한으로 {times}{milliseconds}ms 기다림")
+            format!("속도 제한 때문에 {times}{milliseconds}ms를 기다렸습니다")
         }
         WireNote::Told { rounds, lines, bytes, members, calls } => {
             let (lines, bytes) = (grouped(*lines), grouped(*bytes));
             let rounds = match rounds {
                 1 => "한 번에".into(),
-                _ => format!("{rounds}번에"),
+                _ => format!("{rounds}번에 걸쳐"),
             };
             format!(
-                "방에서 {members}명에게 {rounds} {lines}줄({bytes}바이트) 보냄. \
-                 나에게는 시스템 호출 {calls}번"
+                "방에서 {members}명에게 {rounds} {lines}줄({bytes}바이트)을 보냈습니다. \
+                 나에게는 시스템 호출 {calls}번으로 보냈습니다"
             )
         }
         WireNote::Queue { bytes, limit, milliseconds, skipped, dropped } => {
             let (bytes, limit) = (grouped(*bytes), grouped(*limit));
             let mut text = format!(
-                "읽는 속도가 느려 최대 {bytes}바이트(한도 {limit})가 밀림. {milliseconds}ms 만에 모두 보냄"
+                "읽는 속도가 느려 최대 {bytes}바이트(한도 {limit})가 밀렸습니다. {milliseconds}ms 만에 모두 \
+                 보냈습니다"
             );
             if *skipped > 0 {
-                text.push_str(&format!(". 알림 {}개 건너뜀", grouped(*skipped)));
+                text.push_str(&format!(". 알림 {}개를 건너뛰었습니다", grouped(*skipped)));
             }
             if *dropped > 0 {
-                text.push_str(&format!(". 이런 설명 {}줄 버림", grouped(*dropped)));
+                text.push_str(&format!(". 이런 설명 {}줄을 버렸습니다", grouped(*dropped)));
             }
             text
         }
-        WireNote::Unknown => "이 프로그램이 모르는 것".into(),
+        WireNote::Unknown => "이 프로그램이 모르는 알림입니다".into(),
     }
 }
 
 fn korean_framing(framing: WireFraming) -> &'static str {
     match framing {
-        WireFraming::Lines => "줄은 LF나 CR LF로 끝남",
-        WireFraming::CarriageReturns => "줄은 CR로 끝남",
-        WireFraming::Packets => "줄 끝 없이 시작했으므로 한 번 읽은 것이 한 줄",
-        WireFraming::Messages => "프레임이 몇 개든 메시지 하나가 한 번에 한 말",
+        WireFraming::Lines => "줄은 LF나 CR LF로 끝납니다",
+        WireFraming::CarriageReturns => "줄은 CR로 끝납니다",
+        WireFraming::Packets => "줄 끝 없이 시작했으므로 한 번 읽은 것이 한 줄입니다",
+        WireFraming::Messages => "프레임이 몇 개든 메시지 하나가 말 한마디입니다",
     }
 }
 
@@ -315,31 +321,32 @@ mod tests {
         check(
             &read("hi\\n", false, Reading { bytes: 3, lines: 1, ..one }),
             "read 3 bytes \"hi\\n\": 1 line",
-            "3바이트 읽음 \"hi\\n\": 1줄",
+            "3바이트를 읽었습니다(\"hi\\n\"): 1줄입니다",
         );
         check(
             &read("안\\xeb", false, Reading { bytes: 4, waiting: 4, cut: 1, ..one }),
             "read 4 bytes \"안\\xeb\": no line end, 4 bytes wait; \
              the last one is part of a character",
-            "4바이트 읽음 \"안\\xeb\": 줄 끝이 없어 4바이트 기다림. \
-             마지막 1바이트는 잘린 글자의 앞부분",
+            "4바이트를 읽었습니다(\"안\\xeb\"): 줄 끝이 없어 4바이트가 기다립니다. \
+             마지막 1바이트는 잘린 글자의 앞부분입니다",
         );
         check(
             &read("hello", false, Reading { bytes: 5, packet: true, ..one }),
             "read 5 bytes \"hello\": no line end, so what was read is a line",
-            "5바이트 읽음 \"hello\": 줄 끝이 없어 읽은 것이 한 줄",
+            "5바이트를 읽었습니다(\"hello\"): 줄 끝이 없어 읽은 것을 한 줄로 봅니다",
         );
         check(
             &read("/join", true, Reading { bytes: 38, lines: 1, ..one }),
             "read 38 bytes \"/join\"…: 1 line",
-            "38바이트 읽음 \"/join\"…: 1줄",
+            "38바이트를 읽었습니다(\"/join\"…): 1줄입니다",
         );
         let many = Reading { reads: 40, bytes: 1_040, lines: 12, waiting: 1, ..one };
         check(
             &read("a", false, many),
             "read 1,040 bytes in 40 reads, the first \"a\": 12 lines, \
              1 byte waits for the line's end",
-            "40번에 1,040바이트 읽음, 처음은 \"a\": 12줄, 1바이트는 줄 끝을 기다림",
+            "40번에 걸쳐 1,040바이트를 읽었습니다(처음은 \"a\"): 12줄이고, 1바이트는 줄 끝을 \
+             기다립니다",
         );
     }
 
@@ -354,24 +361,25 @@ mod tests {
         check(
             &WireNote::Read { reads, bytes, start, hidden, lines, packet, waiting, cut, records },
             "read 9 bytes; TLS records of 31 + 22 bytes",
-            "9바이트 읽음. TLS 레코드 31 + 22바이트",
+            "9바이트를 읽었습니다. TLS 레코드는 31 + 22바이트입니다",
         );
         let connection =
             |transport, encrypted, framing| WireNote::Connection { transport, encrypted, framing };
         check(
             &connection(WireTransport::Tcp, false, WireFraming::Lines),
             "TCP; a line ends with LF or CR LF",
-            "TCP. 줄은 LF나 CR LF로 끝남",
+            "TCP 연결입니다. 줄은 LF나 CR LF로 끝납니다",
         );
         check(
             &connection(WireTransport::WebSocket, true, WireFraming::Messages),
             "WebSocket over TCP, encrypted by TLS; each message is one, whatever its frames",
-            "TCP 위의 웹소켓, TLS로 암호화. 프레임이 몇 개든 메시지 하나가 한 번에 한 말",
+            "TLS로 암호화한 TCP 위의 웹소켓 연결입니다. 프레임이 몇 개든 메시지 하나가 말 \
+             한마디입니다",
         );
         check(
             &WireNote::Framing { framing: WireFraming::Lines },
             "from now on, a line ends with LF or CR LF",
-            "이제부터 줄은 LF나 CR LF로 끝남",
+            "이제부터 줄은 LF나 CR LF로 끝납니다",
         );
         check(
             &WireNote::Telnet {
@@ -380,7 +388,7 @@ mod tests {
                 more: 3,
             },
             "telnet DO ECHO, WILL NAWS and 3 more; answered WONT ECHO",
-            "텔넷 명령 DO ECHO, WILL NAWS 외 3개. 답은 WONT ECHO",
+            "텔넷 명령 DO ECHO, WILL NAWS 외 3개. 답은 WONT ECHO입니다",
         );
     }
 
@@ -406,7 +414,7 @@ mod tests {
         check(
             &WireNote::Frame { from: WireSide::Server, frame: close, more: 2 },
             "frame to you: FIN, opcode 8 (close), no mask, 2 bytes 1000; and 2 others",
-            "나에게 온 프레임: FIN, opcode 8(close), 마스크 없음, 2바이트 1000. 그 밖에 2개",
+            "나에게 온 프레임: FIN, opcode 8(close), 마스크 없음, 2바이트 1000. 그 밖에 2개가 더 있습니다",
         );
     }
 
@@ -415,12 +423,13 @@ mod tests {
         check(
             &WireNote::Wait { waits: 1, milliseconds: 100 },
             "the rate limit made you wait 100 ms",
-            "속도 제한으로 100ms 기다림",
+            "속도 제한 때문에 100ms를 기다렸습니다",
         );
         check(
             &WireNote::Told { rounds: 1, lines: 1, bytes: 11, members: 3, calls: 1 },
             "one round for 3 members: 1 line, 11 bytes, sent to you in 1 system call",
-            "방에서 3명에게 한 번에 1줄(11바이트) 보냄. 나에게는 시스템 호출 1번",
+            "방에서 3명에게 한 번에 1줄(11바이트)을 보냈습니다. 나에게는 시스템 호출 1번으로 \
+             보냈습니다",
         );
         check(
             &WireNote::Queue {
@@ -432,8 +441,8 @@ mod tests {
             },
             "you read too slowly: up to 262,000 of 262,144 bytes waited; all sent after 1200 ms; \
              37 events skipped; 1 line like this dropped",
-            "읽는 속도가 느려 최대 262,000바이트(한도 262,144)가 밀림. 1200ms 만에 모두 보냄. \
-             알림 37개 건너뜀. 이런 설명 1줄 버림",
+            "읽는 속도가 느려 최대 262,000바이트(한도 262,144)가 밀렸습니다. 1200ms 만에 모두 보냈습니다. \
+             알림 37개를 건너뛰었습니다. 이런 설명 1줄을 버렸습니다",
         );
     }
 }
