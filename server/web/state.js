@@ -49,8 +49,6 @@ export class State {
     this.timeline = new Timeline();
     this.lastPrivate = 0;
     this.lastId = 0;
-    /** Gaps that lie behind events which are still to come. */
-    this.laterGaps = [];
     /** The id of this person's joining. */
     this.cameAt = 0;
     /** The room's first id after the server's restart. */
@@ -104,7 +102,7 @@ export class State {
         this.invite = message;
         if (message.key) this.keys.set(message.room, { key: message.key, title: this.topic });
         return null;
-      case "gap": return this.#gapOrLater(message);
+      case "gap": return this.#gap(message);
       case "private_gap":
         this.lastPrivate = Math.max(this.lastPrivate, message.to);
         return this.#push({ kind: "private-gap", count: message.to - message.from + 1 });
@@ -192,7 +190,6 @@ export class State {
     if (this.timeline.begin === Infinity) this.timeline.begin = id + 1;
     else if (this.lastId < id) this.timeline.addHole(this.lastId + 1, id);
     this.lastId = id;
-    this.laterGaps = [];
     this.cameAt = id + 1;
   }
 
@@ -226,7 +223,6 @@ export class State {
 
   #event(event) {
     if (event.room !== this.room || event.id <= this.lastId) return null;
-    while (this.laterGaps[0]?.to < event.id) this.#gap(this.laterGaps.shift());
     this.lastId = event.id;
     this.#apply(event);
     const added = this.timeline.add(event, this.user);
@@ -320,16 +316,9 @@ export class State {
     this.lastId = Math.max(this.lastId, events.at(-1)?.id ?? 0);
   }
 
-  /** A server that saves tells of what it lost before it sends what was missed, also from before. */
-  #gapOrLater(gap) {
-    if (gap.room !== this.room) return null;
-    if (!this.durable || gap.from <= this.lastId + 1) return this.#gap(gap);
-    this.laterGaps.push(gap);
-    return null;
-  }
-
   /** Returns what to request before it is lost for good. */
-  #gap({ from, to, reason }) {
+  #gap({ room, from, to, reason }) {
+    if (room !== this.room) return null;
     this.lastId = Math.max(this.lastId, to);
     if (reason === "restart") {
       this.restartedAt = to + 1;

@@ -409,7 +409,7 @@ impl Executor {
         let member = self.members.touch(session).ok_or(Refusal::NoMember)?;
         // Earlier events of this round are sent in the previous form.
         member.tell(&mut self.batch, to, now);
-        (member.from, member.earlier, member.answers) = (to, None, Vec::new());
+        (member.from, member.earlier, member.answers) = (to, Vec::new(), Vec::new());
         member.hidden = hidden;
         Ok(())
     }

@@ -29,14 +29,19 @@ pub(super) struct Member {
     pub(super) hidden: Arc<[Hidden]>,
     /// The first event of the batch that it gets.
     pub(super) from: u32,
-    /// Earlier events to send before the batch.
-    pub(super) earlier: Option<Earlier>,
+    /// What it is sent before the batch, in this order.
+    pub(super) earlier: Vec<Earlier>,
     /// Private answers in this round, each with the number of the event it precedes.
     pub(super) answers: Vec<(u32, Told)>,
 }
 
-/// A part of a room's history.
-pub(super) type Earlier = (Arc<Rendered>, Range<u32>);
+/// Something from before the batch.
+pub(super) enum Earlier {
+    /// A part of the room's history.
+    Events(Arc<Rendered>, Range<u32>),
+    /// Lines that say what is missing there.
+    Gap(Vec<u8>),
+}
 
 /// An answer for one member, which may be shared with others.
 pub(super) enum Told {
@@ -166,7 +171,7 @@ impl Members {
                     // Nothing special for the others, who may be many.
                     member.tell(batch, to, now);
                 }
-                (member.from, member.earlier, member.answers) = (0, None, Vec::new());
+                (member.from, member.earlier, member.answers) = (0, Vec::new(), Vec::new());
             }
         }
     }
@@ -180,8 +185,13 @@ impl Member {
             while let Some((_, answer)) = answers.next_if(|(at, _)| *at <= self.from) {
                 self.hear(answer);
             }
-            if let Some((rendered, part)) = &self.earlier {
-                self.outbox.offer_rendered(rendered, part.clone(), now);
+            for earlier in &self.earlier {
+                match earlier {
+                    Earlier::Events(rendered, part) => {
+                        self.outbox.offer_rendered(rendered, part.clone(), now);
+                    }
+                    Earlier::Gap(lines) => self.outbox.push(lines),
+                }
             }
             let mut from = self.from;
             for (at, answer) in answers {

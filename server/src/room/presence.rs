@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::{Event, LessonNow, ServerMessage, Time},
+    event::{Event, GapReason, LessonNow, ServerMessage, Time},
     limits::SHOWN_EVENTS,
     name::UserName,
     notice::{Goodbye, Notice},
@@ -37,7 +37,8 @@ impl Executor {
         let (muted, from) = (session.enter(self.number), self.batch_len());
         match &greeting {
             Greeting::Response { missed: Some(missed), .. } => {
-                let (earlier, from) = self.missed(&outbox, self.last_received(missed.sent));
+                let sent = self.last_received(missed.sent);
+                let (earlier, from) = self.missed(&outbox, Missed { sent, ..*missed });
                 self.insert(session, outbox.clone(), earlier, from);
             }
             _ => {
@@ -98,7 +99,7 @@ impl Executor {
         &mut self,
         session: Arc<Session>,
         outbox: Arc<Outbox>,
-        earlier: Option<Earlier>,
+        earlier: Vec<Earlier>,
         from: u32,
     ) {
         let (hidden, answers) = (session.hidden(), Vec::new());
@@ -106,21 +107,17 @@ impl Executor {
     }
 
     /// The last messages for a new member, at most so many.
-    fn shown_earlier(
-        &mut self,
-        session: &Session,
-        outbox: &Outbox,
-        shown: usize,
-    ) -> Option<Earlier> {
+    fn shown_earlier(&mut self, session: &Session, outbox: &Outbox, shown: usize) -> Vec<Earlier> {
         let shown = self.shown_of(shown);
-        (shown > 0).then(|| {
-            let (form, carrier) = outbox.form_and_carrier();
-            let (reach, hidden) = (self.reach_of(session), session.hidden());
-            let current = self.batch.events();
-            let shown = self.history.shown(current, shown, reach, &hidden, form, carrier);
-            let all = 0..shown.len();
-            (shown, all)
-        })
+        if shown == 0 {
+            return Vec::new();
+        }
+        let (form, carrier) = outbox.form_and_carrier();
+        let (reach, hidden) = (self.reach_of(session), session.hidden());
+        let current = self.batch.events();
+        let shown = self.history.shown(current, shown, reach, &hidden, form, carrier);
+        let all = 0..shown.len();
+        vec![Earlier::Events(shown, all)]
     }
 
     /// The event that a client has received, or the last one if there is none of that id yet.
@@ -128,35 +125,44 @@ impl Executor {
         event.min(self.state.next_id() - 1)
     }
 
-    /// What a client is to get that has everything up to the event `last`: what memory holds of
-    /// the events after that, and the first of the batch.
-    fn missed(&mut self, outbox: &Outbox, last: u64) -> (Option<Earlier>, u32) {
-        let batch_len = self.batch_len();
+    /// What a client that is back is to get: what memory holds of the events that it has not been
+    /// sent, with what is gone in its places, and the first of the batch.
+    fn missed(&mut self, outbox: &Outbox, missed: Missed) -> (Vec<Earlier>, u32) {
         let (form, carrier) = outbox.form_and_carrier();
-        let missing = self.history.after(last);
-        let earlier = (!missing.is_empty()).then(|| (self.history.whole(form, carrier), missing));
+        let mut earlier = Vec::new();
+        let mut rest = self.history.after(missed.sent);
+        for (from, to, reason) in self.gaps(missed) {
+            let before =
+                rest.start..self.history.after(from.saturating_sub(1)).start.max(rest.start);
+            rest.start = before.end;
+            if !before.is_empty() {
+                earlier.push(Earlier::Events(self.history.whole(form, carrier), before));
+            }
+            let mut gap = Answer::new(form);
+            gap.message(&ServerMessage::Gap { room: (&*self.name).into(), from, to, reason });
+            earlier.push(Earlier::Gap(gap.into_bytes()));
+        }
+        if !rest.is_empty() {
+            earlier.push(Earlier::Events(self.history.whole(form, carrier), rest));
+        }
         // The batch's first event follows the history's last.
+        let batch_len = self.batch_len();
         let first_of_batch = self.state.next_id() - u64::from(batch_len);
-        let seen = (last + 1).saturating_sub(first_of_batch);
+        let seen = (missed.sent + 1).saturating_sub(first_of_batch);
         (earlier, u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len))
     }
 
-    /// Tells a client that is back which of the events that it has missed are gone.
-    fn write_gaps(&self, missed: Missed, answer: &mut Answer) {
-        let room: &str = &self.name;
+    /// Which of the events that a client has missed are gone, in their order.
+    fn gaps(&self, missed: Missed) -> Vec<(u64, u64, Option<GapReason>)> {
         // What happened in an earlier room of that name is not missing here.
         let first_missing = missed.sent.saturating_add(1).max(self.opened);
         // Events dropped in favour of other rooms are missing too.
         let oldest = self.history.oldest(self.batch.events()).unwrap_or(self.state.next_id());
-        if first_missing < oldest {
-            let (from, to) = (first_missing, oldest - 1);
-            answer.message(&ServerMessage::Gap { room: room.into(), from, to, reason: None });
-        }
-        for (from, to, reason) in self.lost.iter().filter(|(_, to, _)| missed.after < *to) {
-            // It may have received some of the lost events, and there may have been more.
-            let (from, to, reason) = ((*from).max(missed.after + 1), *to, *reason);
-            answer.message(&ServerMessage::Gap { room: room.into(), from, to, reason });
-        }
+        let dropped = (first_missing < oldest).then_some((first_missing, oldest - 1, None));
+        let lost = self.lost.iter().filter(|(_, to, _)| missed.after < *to);
+        // It may have received some of the lost events, and there may have been more.
+        let lost = lost.map(|(from, to, reason)| ((*from).max(missed.after + 1), *to, *reason));
+        dropped.into_iter().chain(lost).collect()
     }
 
     /// The first message to a new member.
@@ -169,10 +175,7 @@ impl Executor {
             }
             Greeting::Entered { nonce } => self.entered(session, id, nonce.as_deref()),
         });
-        let Greeting::Response { mut head, missed } = greeting else { return answer.into_bytes() };
-        if let Some(missed) = missed {
-            self.write_gaps(missed, &mut answer);
-        }
+        let Greeting::Response { mut head, .. } = greeting else { return answer.into_bytes() };
         head.extend_from_slice(&answer.into_bytes());
         head
     }
@@ -248,9 +251,9 @@ impl Executor {
         let last_event = self.last_received(last_event);
         let mut answer = Answer::new(outbox.form());
         answer.message(&self.welcome(&session, &presence.user, last_event, true));
-        self.write_gaps(Missed { after: last_event, sent: last_event }, &mut answer);
         session.attach(outbox.clone(), answer.into_bytes(), last.private);
-        let (earlier, from) = self.missed(&outbox, last_event);
+        let missed = Missed { after: last_event, sent: last_event };
+        let (earlier, from) = self.missed(&outbox, missed);
         match self.members.touch(number) {
             Some(member) => {
                 member.outbox = outbox;

@@ -227,6 +227,7 @@ fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
         alice.last = seen;
         alice.come_back(server.address);
         let (mut ids, mut gaps, mut said) = (vec![seen], Vec::new(), Vec::new());
+        let mut end = seen;
         loop {
             let message = alice.client.expect_json();
             match message["type"].as_str() {
@@ -235,6 +236,12 @@ fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
                 _ => {}
             }
             ids.extend(message["id"].as_u64());
+            // A gap stands where its events would.
+            let number = |field: &str| message[field].as_u64();
+            if let Some(first) = number("id").or(number("from")) {
+                assert!(end < first, "{message} after {end}");
+                end = number("to").unwrap_or(first);
+            }
             if message["type"] == "restarted" {
                 break;
             }

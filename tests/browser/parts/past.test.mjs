@@ -129,8 +129,8 @@ test("a server that was started again says so once, after a kill too", () => {
 
 test("what was missed before a kill is shown, and before what the kill has taken", () => {
   const state = arrived();
-  state.receive({ type: "gap", room: "lobby", from: 104, to: 999, reason: "restart" });
   for (const id of [101, 102, 103]) state.receive(said(id));
+  state.receive({ type: "gap", room: "lobby", from: 104, to: 999, reason: "restart" });
   state.receive({ type: "restarted", id: 1_000, time, room: "lobby" });
   state.receive(said(1_001));
   assert.deepEqual(shown(state), ["101", "102", "103", "restarted", "1001"]);
