@@ -233,7 +233,8 @@ impl Renderer {
                 });
                 Attention::Called
             }
-            Event::Lesson(LessonEvent::Called { user, .. }) if **user == *self.me => {
+            Event::Lesson(lesson) if matches!(&**lesson, LessonEvent::Called { user, .. } if **user == *self.me) =>
+            {
                 text += &self.lines(&stamp, Mark::Called, &told(event, self.lang), |line| {
                     paint(self.palette.mention(), line)
                 });

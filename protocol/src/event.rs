@@ -216,9 +216,10 @@ pub enum Event {
         /// Who closed it.
         user: Arc<str>,
     },
-    /// Something happened in a lesson.
+    /// Something happened in a lesson. In a box, so that a message, which is moved several times on its
+    /// way, is not as large as the largest of these.
     #[serde(untagged)]
-    Lesson(LessonEvent),
+    Lesson(Box<LessonEvent>),
 }
 
 /// The bytes of an event besides its room, names and text: JSON's fields, or the sentence
@@ -289,12 +290,11 @@ impl Event {
 
     /// Whether it is shown to people who join later: only what was said is.
     pub fn is_said(&self) -> bool {
-        matches!(
-            self,
-            Event::Said { .. }
-                | Event::Announced { .. }
-                | Event::Lesson(LessonEvent::Question { .. })
-        )
+        match self {
+            Event::Said { .. } | Event::Announced { .. } => true,
+            Event::Lesson(event) => matches!(**event, LessonEvent::Question { .. }),
+            _ => false,
+        }
     }
 
     /// The most bytes that it takes in any form: JSON, lines or frames.

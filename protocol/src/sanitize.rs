@@ -12,7 +12,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use unicode_width::UnicodeWidthChar;
 
-use crate::limits::TEXT_MARKS;
+use crate::{limits::TEXT_MARKS, text::message_lines};
 
 /// ESC, which introduces every sequence that is not in its C1 form.
 const ESC: u8 = 0x1B;
@@ -45,11 +45,11 @@ pub fn sanitize_message(message: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\n', message.as_bytes()).is_none() {
         return sanitize_line(message);
     }
-    if message.split('\n').all(is_fit) {
+    if message_lines(message).all(is_fit) {
         return Cow::Borrowed(message);
     }
     let mut fit = String::with_capacity(message.len());
-    for (index, line) in message.split('\n').enumerate() {
+    for (index, line) in message_lines(message).enumerate() {
         if index > 0 {
             fit.push('\n');
         }

@@ -99,27 +99,36 @@ pub const WHISPERED_OVERHEAD: usize = 28;
 /// The least that a line counts: sending a short line costs more than its bytes.
 pub const MIN_LINE_BYTES: usize = 64;
 
+/// The lines of a message, with LF between them: what `split('\n')` returns, several times as fast
+/// for messages of ordinary length.
+pub(crate) fn message_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let Some(end) = memchr::memchr(b'\n', text.as_bytes()) else { return Some(text) };
+        rest = Some(&text[end + 1..]);
+        Some(&text[..end])
+    })
+}
+
 /// The bytes that a message takes for each member, in any form: the name and `overhead` are
 /// around each of its lines, and JSON writes some characters with two bytes.
 pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
-    let cost = |line: &[u8]| {
+    let cost = |line: &str| {
+        let line = line.as_bytes();
         (user.len() + overhead + line.len() + count_escaped(line)).max(MIN_LINE_BYTES)
     };
-    let (mut bytes, mut rest) = (0, text.as_bytes());
-    while let Some(end) = memchr::memchr(b'\n', rest) {
-        bytes += cost(&rest[..end]);
-        rest = &rest[end + 1..];
-    }
-    bytes + cost(rest)
+    message_lines(text).map(cost).sum()
 }
 
-/// How many characters of a line JSON writes with two bytes. Counted in bytes while these
-/// can't overflow, so that it compiles to vector instructions.
+/// How many characters of a line JSON writes with two bytes: few lines have any. Counted in bytes
+/// while these can't overflow, so that it compiles to vector instructions.
 fn count_escaped(line: &[u8]) -> usize {
+    let Some(first) = memchr::memchr3(b'"', b'\\', b'\t', line) else { return 0 };
     let is_escaped = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte == b'\t');
     let count =
         |part: &[u8]| part.iter().fold(0_u8, |count, byte| count + u8::from(is_escaped(*byte)));
-    line.chunks(255).map(|part| usize::from(count(part))).sum()
+    line[first..].chunks(255).map(|part| usize::from(count(part))).sum()
 }
 
 /// The most bytes that a message of `text_bytes` may take for a member: much less than empty
@@ -144,7 +153,7 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
     match event {
         Event::Said { user, text, me, teacher, .. } => {
             let mark = if *teacher { teacher_mark(lang) } else { "" };
-            for text in text.split('\n') {
+            for text in message_lines(text) {
                 let (before, after) = match me {
                     true => ("* ", " "),
                     false if looks_like_notice(text) => ("[", "]  "),
@@ -170,13 +179,15 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
                 Lang::Ko => "[서버] ",
                 Lang::En => "[server] ",
             };
-            text.split('\n').for_each(|text| line(&[server, text]));
+            message_lines(text).for_each(|text| line(&[server, text]));
         }
-        Event::Lesson(LessonEvent::Question { number, text, .. }) => {
-            let mark = lesson::question_mark(*number, lang);
-            text.split('\n').for_each(|text| line(&[&mark, text]));
-        }
-        Event::Lesson(event) => line(&["-- ", &lesson::lesson_line(event, lang), " --"]),
+        Event::Lesson(event) => match &**event {
+            LessonEvent::Question { number, text, .. } => {
+                let mark = lesson::question_mark(*number, lang);
+                message_lines(text).for_each(|text| line(&[&mark, text]));
+            }
+            event => line(&["-- ", &lesson::lesson_line(event, lang), " --"]),
+        },
         other => {
             let text = match lang {
                 Lang::Ko => korean(other),
@@ -339,6 +350,13 @@ mod tests {
 
     fn said(text: &str, me: bool) -> Event {
         Event::Said { stamp: stamp(), user: "bob".into(), text: text.into(), me, teacher: false }
+    }
+
+    #[test]
+    fn the_lines_of_a_message_are_what_lfs_separate() {
+        for text in ["", "one", "\n", "one\n", "\none", "one\n\ntwo", "하나\n둘\n"] {
+            assert!(message_lines(text).eq(text.split('\n')), "{text:?}");
+        }
     }
 
     #[test]

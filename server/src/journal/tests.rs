@@ -141,7 +141,7 @@ fn every_event() -> Vec<Event> {
         Event::Ended { stamp: stamp(17), user },
     ]
     .into_iter()
-    .chain(every_lesson_event().into_iter().map(Event::Lesson))
+    .chain(every_lesson_event().into_iter().map(|event| Event::Lesson(Box::new(event))))
     .collect()
 }
 

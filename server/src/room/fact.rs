@@ -224,7 +224,7 @@ impl Fact {
             }
             Change::Owner { user, .. } => Event::Owner { stamp, user: user.into() },
             Change::Transcribed { by } => Event::Transcribed { stamp, user: named_or_empty(by) },
-            Change::Lesson(fact) => Event::Lesson(fact.change.event(stamp)?),
+            Change::Lesson(fact) => Event::Lesson(Box::new(fact.change.event(stamp)?)),
             Change::Ended { by } => Event::Ended { stamp, user: named_or_empty(by) },
             Change::Restarted => Event::Restarted { stamp },
             Change::Away { .. }

@@ -128,9 +128,12 @@ fn lost(room: &KeptRoom, kept: &Leftover) -> Vec<LostIds> {
 /// The id of the event that announced the lesson; 0 if all remembered events are later.
 fn began(room: &KeptRoom, lesson: &Lesson) -> u64 {
     let since = lesson.class().since();
-    let told = room.events.iter().rev().find_map(|event| match event {
-        Event::Lesson(LessonEvent::Lesson { stamp, state: Told::Begun, .. }) => Some(stamp),
-        _ => None,
+    let told = room.events.iter().rev().find_map(|event| {
+        let Event::Lesson(event) = event else { return None };
+        match &**event {
+            LessonEvent::Lesson { stamp, state: Told::Begun, .. } => Some(stamp),
+            _ => None,
+        }
     });
     told.filter(|stamp| Some(stamp.time) >= since).map_or(0, |stamp| stamp.id)
 }
