@@ -45,7 +45,7 @@ use envelope::{Answered, Envelope};
 use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
-use log::{LogEntry, RoomLogs};
+use log::{Follower, LogEntry, RoomLogs};
 use logged::Gate;
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
@@ -335,23 +335,6 @@ impl Room {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Op { by, op, answered: None })
     }
 
-    /// Carries out an entry of the room's log, in its order. Never waits for space; may pump.
-    pub(crate) fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
-    }
-
-    /// Ends the room on this machine because its log accepts nothing more from it. Never waits
-    /// for space; may pump.
-    pub(crate) fn lose_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
-    }
-
-    /// Has the room know that its log can't be reached: it refuses what would change it until
-    /// it hears something again. Never waits for space; may pump.
-    pub(crate) fn miss_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
-    }
-
     /// Replaces a member's ignore list, and blocks until that is done. May pump.
     pub(crate) fn hide(&self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
         self.ask(Urgency::Waits, |answered| Envelope::Hide { session, hidden, answered })
@@ -478,6 +461,20 @@ impl Room {
                 let _ = answered.send(result);
             }
         }
+    }
+}
+
+impl Follower for Room {
+    fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
+    }
+
+    fn miss_log(&self) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
+    }
+
+    fn lose_log(&self) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
     }
 }
 

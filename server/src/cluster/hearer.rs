@@ -21,7 +21,11 @@ use super::{
     server::OwnServer,
     uplink::Sending,
 };
-use crate::room::{Room, log::LogEntry, mailbox::Ended};
+use crate::room::{
+    Room,
+    log::{Follower, LogEntry},
+    mailbox::Ended,
+};
 
 /// How long the channel may be silent before a ping checks the connection.
 const QUIET: Duration = Duration::from_secs(25);
@@ -37,10 +41,10 @@ pub(super) enum Hearing {
     End(Arc<LogPlace>, Weak<Room>),
 }
 
-/// A room that needs the entries from `next` on.
+/// What needs the entries of a place from `next` on: a room.
 pub(super) struct Follow {
     pub(super) place: Arc<LogPlace>,
-    pub(super) room: Weak<Room>,
+    pub(super) room: Weak<dyn Follower>,
     pub(super) next: u64,
 }
 

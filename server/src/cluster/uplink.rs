@@ -19,7 +19,7 @@ use super::{
     scripts::{self, Appended},
     sealed::Sealed,
 };
-use crate::room::{Room, log::Snapshot};
+use crate::room::log::{Follower, Snapshot};
 
 /// How many threads share the rooms.
 pub(super) const UPLINKS: usize = 4;
@@ -36,7 +36,7 @@ const LIFE_TOLD: Duration = Duration::from_secs(60 * 60);
 /// What to write.
 pub(super) enum Sending {
     /// An entry; the room is told if it has ended.
-    Append { place: Arc<LogPlace>, seq: u64, body: Vec<u8>, room: Weak<Room> },
+    Append { place: Arc<LogPlace>, seq: u64, body: Vec<u8>, room: Weak<dyn Follower> },
     /// The room's state; it takes a `seq` as entries do.
     Keep { place: Arc<LogPlace>, seq: u64, snapshot: Box<Snapshot> },
     /// That the room is still followed.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Room,
+    mailbox::Ended,
     op::{By, Op},
     state::{Beginning, State},
 };
@@ -36,6 +37,23 @@ pub(crate) trait RoomLog: Send + Sync {
     /// Makes `room` receive the entries from this number on. Blocks until it has received those
     /// that there are, or a moment has passed.
     fn follow(&self, room: &Arc<Room>, from: u64);
+}
+
+/// What carries out the entries of a log on this machine.
+pub(crate) trait Follower: Send + Sync {
+    /// Carries out the next entry. Never waits for space; may pump.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if nothing is carried out any more; the same below.
+    fn hear(&self, entry: LogEntry) -> Result<(), Ended>;
+
+    /// Notes that the log can't be reached: what would append to it is refused until something is
+    /// heard again.
+    fn miss_log(&self) -> Result<(), Ended>;
+
+    /// Ends this machine's part, because the log accepts nothing more from it.
+    fn lose_log(&self) -> Result<(), Ended>;
 }
 
 /// Where the logs of rooms are kept.

@@ -10,7 +10,7 @@ use crate::{
         chat::Services as _,
         elsewhere::{Elsewhere, Finding, Findings, Inquiry, answer_server},
     },
-    room::{Room, directory::Rooms},
+    room::{Room, directory::Rooms, log::Follower as _},
 };
 
 impl ClusterServer for Shared {
