@@ -36,6 +36,7 @@ use self::{
     uplink::{Sending, UPLINKS, Uplink},
 };
 use crate::{
+    metrics::Metrics,
     room::{
         Beginning, Room,
         log::{OpenLog, RoomLog, RoomLogs, SharedRoom, Snapshot, Unreachable},
@@ -185,7 +186,10 @@ impl Cluster {
     /// # Errors
     ///
     /// [`ClusterError`].
-    pub(crate) fn start(config: &ClusterConfig) -> Result<Cluster, ClusterError> {
+    pub(crate) fn start(
+        config: &ClusterConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Cluster, ClusterError> {
         let redis = Redis::at(&config.url, config.password.as_deref())?;
         let mut connection = redis.check(config)?;
         let nonce_key = scripts::nonce_key(&mut connection).map_err(|it| redis.unreachable(&it))?;
@@ -208,6 +212,7 @@ impl Cluster {
                     number,
                     config.patience,
                     stopped.clone(),
+                    metrics.clone(),
                 )
             })
             .collect::<Result<_, io::Error>>()?;
@@ -221,6 +226,7 @@ impl Cluster {
             line,
             requests,
             hearer_stopped,
+            metrics.clone(),
         )?;
         let (names, naming) = names::start_names(redis.clone(), origin, stopped)?;
         let (jobs, mut writers): (_, Vec<_>) =
@@ -284,6 +290,11 @@ impl Cluster {
     /// Whether it reaches Redis, and the other servers don't take it for dead.
     pub(crate) fn is_linked(&self) -> bool {
         self.link.is_linked()
+    }
+
+    /// Whether the other servers have taken this one for dead.
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.link.is_fenced()
     }
 
     /// Where it is said that the other servers took it for dead.
@@ -438,7 +449,7 @@ impl RoomLog for Log {
         // Once, however often it is sent.
         let body = self.place.write(Sealed::Entry, (self.origin, seq), body);
         let (place, room) = (self.place.clone(), self.room.lock().clone());
-        self.send(Sending::Append { place, seq, body, room });
+        self.send(Sending::Append { place, seq, body, room, since: Instant::now() });
         seq
     }
 

@@ -10,8 +10,10 @@ use std::{
 
 use madang_protocol::notice::Notice;
 
+use self::cluster::ClusterMetrics;
 use crate::sync::Mutex;
 
+pub(crate) mod cluster;
 pub(crate) mod exposition;
 
 /// Buckets for events per round: what one speaker sends, up to a whole read of short lines.
@@ -52,6 +54,8 @@ pub(crate) struct Metrics {
     pub(crate) commit_nanoseconds: Histogram,
     /// Committed rows: events and other saved data.
     pub(crate) committed_rows: AtomicU64,
+    /// The exchange with the other servers of a cluster.
+    pub(crate) cluster: ClusterMetrics,
 }
 
 /// The traffic of one connection: counted by its own thread and under its outbox's lock,
@@ -108,6 +112,7 @@ impl Default for Metrics {
             round_nanoseconds: Histogram::new(ROUND_NANOSECONDS),
             commit_nanoseconds: Histogram::new(ROUND_NANOSECONDS),
             committed_rows: AtomicU64::new(0),
+            cluster: ClusterMetrics::default(),
         }
     }
 }
@@ -116,7 +121,7 @@ impl Metrics {
     /// A room has delivered a round with this many events, in this time.
     pub(crate) fn count_round(&self, events: u64, duration: Duration) {
         self.round_events.observe(events);
-        self.round_nanoseconds.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        self.round_nanoseconds.observe_duration(duration);
     }
 }
 
@@ -124,7 +129,7 @@ impl Metrics {
     /// This many rows were committed to disk together, in this time.
     pub(crate) fn count_commit(&self, rows: usize, duration: Duration) {
         self.committed_rows.fetch_add(rows as u64, Ordering::Relaxed);
-        self.commit_nanoseconds.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        self.commit_nanoseconds.observe_duration(duration);
     }
 }
 
@@ -177,6 +182,11 @@ impl Histogram {
         let at = self.bounds.partition_point(|bound| *bound < value);
         self.counts[at].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// The same for a histogram of nanoseconds.
+    fn observe_duration(&self, duration: Duration) {
+        self.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// How many values were at most each bound, and finally the total.

@@ -271,7 +271,7 @@ impl Room {
             recorder.wait_for_space();
         }
         if let Some(gate) = &self.gate {
-            gate.pass();
+            gate.pass(&self.metrics);
         }
     }
 

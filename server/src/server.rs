@@ -171,7 +171,8 @@ impl Server {
             None => None,
         };
         let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
-        let cluster = config.cluster.as_ref().map(Cluster::start).transpose()?.map(Arc::new);
+        let start = |cluster| Cluster::start(cluster, &metrics).map(Arc::new);
+        let cluster = config.cluster.as_ref().map(start).transpose()?;
         let nonce_key = match (&cluster, &journal) {
             (Some(cluster), _) => cluster.nonce_key,
             (None, Some(journal)) => journal.nonce_key,

@@ -71,6 +71,17 @@ impl TestRedis {
         keys.map(str::to_owned).collect()
     }
 
+    /// Closes the connections of all that listen to channels.
+    ///
+    /// # Panics
+    ///
+    /// If there are none.
+    #[track_caller]
+    pub fn cut_off_listeners(&self) {
+        let answer = self.ask("CLIENT KILL TYPE pubsub");
+        assert_ne!(answer, ":0\r\n", "nobody listens");
+    }
+
     /// Its raw answer to a command.
     #[track_caller]
     fn ask(&self, command: &str) -> String {

@@ -6,10 +6,11 @@ use std::{
     collections::HashMap,
     sync::{Arc, Weak},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use madang_protocol::event::Time;
 use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
@@ -21,10 +22,14 @@ use super::{
     server::OwnServer,
     uplink::Sending,
 };
-use crate::room::{
-    Room,
-    log::{Follower, LogEntry},
-    mailbox::Ended,
+use crate::{
+    clock,
+    metrics::Metrics,
+    room::{
+        Room,
+        log::{Follower, LogEntry},
+        mailbox::Ended,
+    },
 };
 
 /// How long the channel may be silent before a ping checks the connection.
@@ -56,9 +61,19 @@ pub(super) fn start_hearer(
     control: ControlLine,
     requests: Receiver<Hearing>,
     stop: Receiver<()>,
+    metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
     let own = wake_channel(origin);
-    let hearer = Hearer { redis, own, server, control, requests, stop, followed: HashMap::new() };
+    let hearer = Hearer {
+        redis,
+        own,
+        server,
+        control,
+        requests,
+        stop,
+        followed: HashMap::new(),
+        lag: Lag { metrics, ahead: 0, compared: Instant::now() },
+    };
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
 }
 
@@ -78,6 +93,16 @@ struct Hearer {
     stop: Receiver<()>,
     /// The rooms, by channel.
     followed: HashMap<String, Follow>,
+    lag: Lag,
+}
+
+/// Measures how late entries are heard, by Redis's clock.
+struct Lag {
+    metrics: Arc<Metrics>,
+    /// By how many milliseconds that clock is ahead of this machine's.
+    ahead: i64,
+    /// When the clocks were compared last.
+    compared: Instant,
 }
 
 impl Hearer {
@@ -99,6 +124,7 @@ impl Hearer {
     /// Listens until the connection fails or the server stops.
     fn hear(&mut self) -> RedisResult<()> {
         let (mut connection, mut reading) = (self.redis.connect()?, self.redis.connect()?);
+        self.lag.compare_clocks(&mut reading)?;
         let mut channels = connection.as_pubsub();
         channels.subscribe(&self.own)?;
         channels.subscribe(CONTROL)?;
@@ -107,8 +133,11 @@ impl Hearer {
         }
         // What was appended while nobody listened.
         let known: Vec<String> = self.followed.keys().cloned().collect();
-        known.iter().try_for_each(|channel| self.catch_up(channel, &mut reading))?;
+        known.iter().try_for_each(|channel| self.refill(channel, &mut reading))?;
         while !self.is_stopped() {
+            if self.lag.compared.elapsed() >= QUIET {
+                self.lag.compare_clocks(&mut reading)?;
+            }
             self.take_requests(&mut channels, &mut reading)?;
             if let Some(message) = next_message(&mut channels)? {
                 self.take(&message, &mut channels, &mut reading)?;
@@ -167,11 +196,13 @@ impl Hearer {
         }
         let Some(entry) = published(message.get_payload_bytes()) else { return Ok(()) };
         let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
+        let time = entry.time;
         let heard = match entry.number.cmp(&follow.next) {
             std::cmp::Ordering::Less => return Ok(()),
             std::cmp::Ordering::Equal => follow.hand_over(entry),
-            std::cmp::Ordering::Greater => return self.catch_up(channel, reading),
+            std::cmp::Ordering::Greater => return self.refill(channel, reading),
         };
+        self.lag.note(time);
         if heard.is_err() {
             self.followed.remove(channel);
             channels.unsubscribe(channel)?;
@@ -179,21 +210,49 @@ impl Hearer {
         Ok(())
     }
 
-    /// Reads the entries that a room has missed from its log.
-    fn catch_up(&mut self, channel: &str, reading: &mut Connection) -> RedisResult<()> {
-        let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
+    /// Reads the entries from a room's log whose announcement was missed.
+    fn refill(&mut self, channel: &str, reading: &mut Connection) -> RedisResult<()> {
+        let next = |hearer: &Hearer| hearer.followed.get(channel).map_or(0, |follow| follow.next);
+        let before = next(self);
+        let last = self.catch_up(channel, reading)?;
+        self.lag.metrics.cluster.count_refills(next(self).saturating_sub(before));
+        last.into_iter().for_each(|appended| self.lag.note(appended));
+        Ok(())
+    }
+
+    /// Reads the entries from a room's log that the room has not heard; returns when the last of
+    /// them was appended.
+    fn catch_up(&mut self, channel: &str, reading: &mut Connection) -> RedisResult<Option<Time>> {
+        let Some(follow) = self.followed.get_mut(channel) else { return Ok(None) };
+        let mut last = None;
         loop {
             let entries = scripts::read_entries(reading, &follow.place.keys, follow.next)?;
             if entries.is_empty() {
-                return Ok(());
+                return Ok(last);
             }
             for entry in entries {
+                last = Some(entry.time);
                 if follow.hand_over(entry).is_err() {
                     self.followed.remove(channel);
-                    return Ok(());
+                    return Ok(last);
                 }
             }
         }
+    }
+}
+
+impl Lag {
+    fn compare_clocks(&mut self, reading: &mut Connection) -> RedisResult<()> {
+        let time = scripts::time(reading)?;
+        self.ahead = time.as_millis() - clock::now().as_millis();
+        self.compared = Instant::now();
+        Ok(())
+    }
+
+    fn note(&self, appended: Time) {
+        let age = clock::now().as_millis() + self.ahead - appended.as_millis();
+        // What was appended after the clocks were compared may seem a little younger than nothing.
+        self.metrics.cluster.set_lag(Duration::from_millis(age.try_into().unwrap_or(0)));
     }
 }
 

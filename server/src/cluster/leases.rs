@@ -104,6 +104,8 @@ pub(super) struct Link {
     is_linked: AtomicBool,
     /// How many servers there are, with this one.
     servers: AtomicUsize,
+    /// Whether the others have taken it for dead.
+    is_fenced: AtomicBool,
     /// How often the lease was renewed.
     renewals: AtomicU64,
     /// Sent to once the others have taken it for dead.
@@ -115,12 +117,18 @@ impl Link {
     pub(super) fn new() -> Link {
         let (fence, fenced) = bounded(1);
         let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Link { is_linked, servers, renewals: AtomicU64::new(0), fence, fenced }
+        let is_fenced = AtomicBool::new(false);
+        Link { is_linked, servers, is_fenced, renewals: AtomicU64::new(0), fence, fenced }
     }
 
     /// Whether this server reaches Redis and counts as alive.
     pub(super) fn is_linked(&self) -> bool {
         self.is_linked.load(Ordering::Relaxed)
+    }
+
+    /// Whether the others have taken it for dead.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.is_fenced.load(Ordering::Relaxed)
     }
 
     /// Where it is said that the others have taken it for dead.
@@ -239,6 +247,7 @@ impl Keeper {
                 Ok(true) => is_away = false,
                 Ok(false) => {
                     self.lease.link.is_linked.store(false, Ordering::Relaxed);
+                    self.lease.link.is_fenced.store(true, Ordering::Relaxed);
                     if let Some(server) = self.server.get() {
                         server.fenced();
                     }

@@ -153,6 +153,12 @@ pub(super) fn nonce_key(connection: &mut Connection) -> RedisResult<NonceKey> {
     halves.ok_or_else(|| (ErrorKind::Parse, "the secret of nonces can't be read").into())
 }
 
+/// The time by Redis's clock.
+pub(super) fn time(connection: &mut Connection) -> RedisResult<Time> {
+    let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(connection)?;
+    Ok(Time::from_millis(seconds * 1_000 + micros / 1_000))
+}
+
 /// Opens a room for the server `origin`; with a name, makes it if it does not exist.
 pub(super) fn open_room(
     connection: &mut Connection,

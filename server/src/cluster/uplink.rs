@@ -19,7 +19,10 @@ use super::{
     scripts::{self, Appended},
     sealed::Sealed,
 };
-use crate::room::log::{Follower, Snapshot};
+use crate::{
+    metrics::Metrics,
+    room::log::{Follower, Snapshot},
+};
 
 /// How many threads share the rooms.
 pub(super) const UPLINKS: usize = 4;
@@ -36,7 +39,14 @@ const LIFE_TOLD: Duration = Duration::from_secs(60 * 60);
 /// What to write.
 pub(super) enum Sending {
     /// An entry; the room is told if it has ended.
-    Append { place: Arc<LogPlace>, seq: u64, body: Vec<u8>, room: Weak<dyn Follower> },
+    Append {
+        place: Arc<LogPlace>,
+        seq: u64,
+        body: Vec<u8>,
+        room: Weak<dyn Follower>,
+        /// Since when it waits.
+        since: Instant,
+    },
     /// The room's state; it takes a `seq` as entries do.
     Keep { place: Arc<LogPlace>, seq: u64, snapshot: Box<Snapshot> },
     /// That the room is still followed.
@@ -72,12 +82,22 @@ pub(super) fn start_uplink(
     number: usize,
     patience: Duration,
     stop: Receiver<()>,
+    metrics: Arc<Metrics>,
 ) -> std::io::Result<Uplink> {
     let (jobs, queue) = unbounded();
     let pending = VecDeque::new();
     let (followed, let_live_at) = (Vec::new(), Instant::now() + LIFE_TOLD);
-    let writer =
-        Writer { redis, origin, patience, stop, pending, followed, let_live_at, connection: None };
+    let writer = Writer {
+        redis,
+        origin,
+        patience,
+        stop,
+        metrics,
+        pending,
+        followed,
+        let_live_at,
+        connection: None,
+    };
     let thread = std::thread::Builder::new()
         .name(format!("uplink-{number}"))
         .spawn(move || writer.run(&queue))?;
@@ -90,6 +110,7 @@ struct Writer {
     /// How long rooms wait for their entries before they are told of a delay.
     patience: Duration,
     stop: Receiver<()>,
+    metrics: Arc<Metrics>,
     /// What to write before the queue.
     pending: VecDeque<Sending>,
     /// The private rooms.
@@ -149,10 +170,10 @@ impl Writer {
             none => none.insert(self.redis.connect()?),
         };
         match job {
-            Sending::Append { place, seq, body, room } => {
+            Sending::Append { place, seq, body, room, since } => {
                 let by = (self.origin, *seq);
                 match scripts::append(connection, place, by, body)? {
-                    Appended::Done => {}
+                    Appended::Done => self.metrics.cluster.count_append(since.elapsed()),
                     Appended::Fenced | Appended::Gone => {
                         // A room that is gone need not be told.
                         let _ = room.upgrade().map(|room| room.lose_log());

@@ -12,7 +12,11 @@
 //!    taken: what is in flight stays so until its outcome is known, and the rest is refused.
 //! 5. A speaker waits while much waits for the log; nobody else does.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
     event::Time,
@@ -28,7 +32,11 @@ use super::{
     op::{By, Op},
     refusal::Refusal,
 };
-use crate::sync::{Condvar, Mutex};
+use crate::{
+    clock,
+    metrics::Metrics,
+    sync::{Condvar, Mutex},
+};
 
 /// The most that an entry holds, but for one op.
 const ENTRY_BYTES: usize = 64 * 1_024;
@@ -64,10 +72,14 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Blocks while much waits for the log: at most until that counts as away.
-    pub(super) fn pass(&self) {
+    pub(super) fn pass(&self, metrics: &Metrics) {
         let mut is_shut = self.is_shut.lock();
-        while *is_shut {
-            self.opened.wait(&mut is_shut);
+        if *is_shut {
+            metrics.cluster.hold_speaker(|| {
+                while *is_shut {
+                    self.opened.wait(&mut is_shut);
+                }
+            });
         }
     }
 
@@ -82,6 +94,7 @@ impl Gate {
 /// What was appended, and is not heard yet.
 struct InFlight {
     seq: u64,
+    since: Instant,
     posts: Vec<Post>,
 }
 
@@ -209,7 +222,7 @@ impl Executor {
             }
             let logged = self.logged();
             let seq = logged.log.append(body.into_bytes());
-            logged.in_flight = Some(InFlight { seq, posts });
+            logged.in_flight = Some(InFlight { seq, since: clock::steady_now(), posts });
         }
         let has_ended = self.state.has_ended();
         let logged = self.logged();
@@ -269,7 +282,8 @@ impl Executor {
         let own = logged.in_flight.take_if(|in_flight| is_own && in_flight.seq == entry.seq);
         self.time = entry.time;
         match own {
-            Some(InFlight { posts, .. }) => {
+            Some(InFlight { since, posts, .. }) => {
+                self.metrics.cluster.count_hearing(clock::steady_now() - since);
                 for Post { envelope, asked } in posts {
                     self.guarded(|room| room.open(envelope, asked));
                 }

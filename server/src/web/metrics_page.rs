@@ -19,6 +19,7 @@ pub(crate) fn report(shared: &Shared) -> String {
     about_rooms(shared, &mut text);
     about_delivery(shared, &mut text);
     about_journal(shared, &mut text);
+    about_cluster(shared, &mut text);
     text.into_text()
 }
 
@@ -138,6 +139,60 @@ fn about_journal(shared: &Shared, text: &mut Exposition) {
         "madang_journal_commit_seconds",
         "Duration of a commit to disk.",
         &shared.metrics.commit_nanoseconds,
+        NANOSECONDS,
+    );
+}
+
+fn about_cluster(shared: &Shared, text: &mut Exposition) {
+    let Some(cluster) = &shared.cluster else { return };
+    let (counted, gauge) = (&shared.metrics.cluster, Kind::Gauge);
+    let mut one = |name, kind, help, value| text.one(name, kind, help, value);
+    one(
+        "madang_cluster_servers",
+        gauge,
+        "Servers of the cluster, with this one.",
+        cluster.size().1 as f64,
+    );
+    one(
+        "madang_cluster_linked",
+        gauge,
+        "1 while this server reaches Redis, else 0.",
+        f64::from(cluster.is_linked()),
+    );
+    one(
+        "madang_cluster_fenced",
+        gauge,
+        "1 once the other servers have taken this one for dead, else 0.",
+        f64::from(cluster.is_fenced()),
+    );
+    one(
+        "madang_cluster_lag_seconds",
+        gauge,
+        "Age of the last entry when this server heard it, by Redis's clock.",
+        counted.lag().as_secs_f64(),
+    );
+    one(
+        "madang_cluster_refills_total",
+        Kind::Counter,
+        "Entries read from the rooms' logs because their announcement was missed.",
+        counted.refilled() as f64,
+    );
+    one(
+        "madang_cluster_held_speakers",
+        gauge,
+        "Connections that wait because much waits for Redis.",
+        counted.held_speakers() as f64,
+    );
+    text.histogram(
+        "madang_cluster_append_seconds",
+        "Time until Redis has taken what a room appends to its log.",
+        &counted.append_nanoseconds,
+        NANOSECONDS,
+    );
+    text.histogram(
+        "madang_cluster_hear_seconds",
+        "Time until a room hears what it has appended, and carries it out.",
+        &counted.hear_nanoseconds,
         NANOSECONDS,
     );
 }
