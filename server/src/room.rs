@@ -346,6 +346,14 @@ impl Room {
         let _ = self.ask(Urgency::Waits, |answered| Envelope::Settle { answered });
     }
 
+    /// In a room with a log, blocks until everything posted before has been heard, so that what
+    /// its member is sent next comes after that; alone, nearly all of it has. May pump.
+    pub(crate) fn settle_log(&self) {
+        if self.gate.is_some() {
+            self.settle();
+        }
+    }
+
     /// Drops messages from the history: all, or those of one person. Never waits for space; may
     /// pump.
     pub(crate) fn forget_said(&self, name: Option<&str>) {

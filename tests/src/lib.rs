@@ -21,6 +21,8 @@ pub mod terminal;
 #[cfg(unix)]
 pub mod redis;
 mod server;
+mod screen;
+mod second;
 mod outside;
 mod client;
 mod websocket;

@@ -1,9 +1,9 @@
-//! A server inside the test's process, on a free port. Its console output is kept.
+//! A server inside the test's process, on a free port. Its console output is kept. On request
+//! it is two servers ([`Second`]).
 
 use std::{
-    io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Condvar, Mutex, PoisonError, mpsc},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +20,8 @@ use crate::{
     client::TestClient,
     outside::{self, Addresses, Outside},
     program::TestFolder,
+    screen::Screen,
+    second::Second,
     websocket::WebSocketClient,
 };
 
@@ -41,6 +43,8 @@ pub struct TestServer {
     tls: Option<TestTls>,
     screen: Screen,
     running: Option<Running>,
+    /// The other server of its cluster, if there are to be two.
+    second: Option<Second>,
 }
 
 /// Where the server runs.
@@ -97,6 +101,18 @@ impl TestServer {
         if Outside::is_wanted() {
             return TestServer::start_outside(&config, tls, screen);
         }
+        let second = Second::start(&mut config, &screen);
+        let mut server = TestServer::start_inside(config, tls, screen);
+        server.second = second;
+        server
+    }
+
+    #[track_caller]
+    pub(crate) fn start_inside(
+        config: Config,
+        tls: Option<(Authority, TestFolder)>,
+        screen: Screen,
+    ) -> TestServer {
         let streams = Streams { out: Box::new(screen.clone()), err: Box::new(screen.clone()) };
         let (console, console_thread) =
             Console::start(config.lang, streams).expect("there is a thread for the console");
@@ -109,7 +125,7 @@ impl TestServer {
             folder,
         });
         let running = Some(Running::Inside(Box::new(server), console_thread));
-        TestServer { address, web_address, tls, screen, running }
+        TestServer { address, web_address, tls, screen, running, second: None }
     }
 
     #[track_caller]
@@ -124,7 +140,7 @@ impl TestServer {
         let Addresses { lines, web, tls: address } = outside.listens;
         let tls = tls.map(|(authority, folder)| TestTls { address, authority, folder });
         let running = Some(Running::Outside(outside));
-        TestServer { address: lines, web_address: web, tls, screen, running }
+        TestServer { address: lines, web_address: web, tls, screen, running, second: None }
     }
 
     /// The server, if it runs in this process.
@@ -231,10 +247,15 @@ impl TestServer {
         WebSocketClient::upgrade(client, address, path, headers)
     }
 
+    /// The server that the next client connects to: if there are two, one after the other.
+    fn in_turn(&self) -> &TestServer {
+        self.second.as_ref().and_then(Second::in_turn).unwrap_or(self)
+    }
+
     /// A new client, before it has read anything.
     #[track_caller]
     pub fn connect(&self) -> TestClient {
-        TestClient::connect(self.address)
+        TestClient::connect(self.in_turn().address)
     }
 
     /// A new client in lines, logged in.
@@ -256,7 +277,7 @@ impl TestServer {
     /// A new client over WebSocket, in lines, before it has read anything.
     #[track_caller]
     pub fn connect_websocket(&self) -> WebSocketClient {
-        WebSocketClient::open(self.web_address(), "/", &[])
+        WebSocketClient::open(self.in_turn().web_address(), "/", &[])
     }
 
     /// A new client over WebSocket, in lines, logged in.
@@ -270,7 +291,7 @@ impl TestServer {
     /// A new client over WebSocket, in JSON, logged in.
     #[track_caller]
     pub fn login_websocket_json(&self, name: &str) -> WebSocketClient {
-        let mut client = WebSocketClient::open_json(self.web_address());
+        let mut client = WebSocketClient::open_json(self.in_turn().web_address());
         client.login_json(name);
         client
     }
@@ -377,6 +398,9 @@ impl TestServer {
     /// If that takes longer than [`DEADLINE`], or a connection has panicked.
     #[track_caller]
     pub fn stop(&mut self) {
+        if let Some(second) = &mut self.second {
+            second.stop();
+        }
         let all_ended = match self.running.take() {
             Some(Running::Inside(server, console_thread)) => {
                 let (stopped, is_stopped) = mpsc::channel();
@@ -405,6 +429,7 @@ impl Drop for TestServer {
         if !std::thread::panicking() {
             return self.stop();
         }
+        self.second = None;
         match self.running.take() {
             Some(Running::Inside(server, console_thread)) => {
                 server.stop();
@@ -414,53 +439,5 @@ impl Drop for TestServer {
             Some(Running::Outside(_)) | None => {}
         }
         eprintln!("-- console --\n{}", self.console());
-    }
-}
-
-/// A replacement for the operator's terminal.
-#[derive(Clone, Default)]
-struct Screen {
-    text: Arc<Mutex<String>>,
-    changed: Arc<Condvar>,
-}
-
-impl Screen {
-    fn lock(&self) -> std::sync::MutexGuard<'_, String> {
-        // A test that fails while it holds the lock can still print the screen.
-        self.text.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until `text` was shown `count` times.
-    #[track_caller]
-    fn wait_for(&self, text: &str, count: usize) {
-        self.wait_until(text, |shown| (shown.matches(text).count() >= count).then_some(()));
-    }
-
-    /// Waits until `found` finds `what` in everything that was shown.
-    #[track_caller]
-    fn wait_until<T>(&self, what: &str, found: impl Fn(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + DEADLINE;
-        let mut shown = self.lock();
-        loop {
-            if let Some(found) = found(&shown) {
-                return found;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the console did not show {what:?}, but:\n{shown}");
-            let waited = self.changed.wait_timeout(shown, left);
-            shown = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-impl Write for Screen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().push_str(&String::from_utf8_lossy(bytes));
-        self.changed.notify_all();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -79,6 +79,7 @@ impl Connection {
         // Earlier messages come first; `/me` is a message itself.
         if !matches!(command, Ok(Command::Me(_))) {
             self.post_speeches();
+            self.room.iter().for_each(|room| room.settle_log());
         }
         let reply = match command {
             Ok(command) if commands::is_question(&command) && !self.may_ask(nonce) => return Ok(()),

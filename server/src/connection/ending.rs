@@ -37,6 +37,7 @@ impl Connection {
         if self.outbox.reason().is_none() {
             // Complete messages before the broken input count.
             self.post_speeches();
+            self.room.iter().for_each(|room| room.settle_log());
         }
         // The next connection from this address continues with this bucket, and pays for
         // answers that this one did not wait for.
