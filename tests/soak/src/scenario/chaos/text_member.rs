@@ -48,6 +48,23 @@ struct Talk {
     /// How many lines of a flood are left.
     flood: u32,
     drips: bool,
+    /// Whether it is about to leave, and whether it has said so.
+    quits: bool,
+    has_quit: bool,
+}
+
+impl Talk {
+    fn begin(says_at: Instant, mishap_at: Instant) -> Talk {
+        Talk {
+            awaited: None,
+            says_at,
+            mishap_at,
+            flood: 0,
+            drips: false,
+            quits: false,
+            has_quit: false,
+        }
+    }
 }
 
 impl TextMember {
@@ -126,13 +143,9 @@ impl TextMember {
         room: usize,
     ) -> Result<Visit> {
         let now = Instant::now();
-        let mut talk = Talk {
-            awaited: None,
-            says_at: now + wait_of(&mut self.random, self.habits.pace),
-            mishap_at: now + wait_of(&mut self.random, self.habits.mishaps),
-            flood: 0,
-            drips: false,
-        };
+        let says_at = now + wait_of(&mut self.random, self.habits.pace);
+        let mishap_at = now + wait_of(&mut self.random, self.habits.mishaps);
+        let mut talk = Talk::begin(says_at, mishap_at);
         let in_no_room = Notice::NoRoom.text(Lang::En);
         loop {
             while let Some(line) = link.line() {
@@ -162,9 +175,7 @@ impl TextMember {
                         return Ok(Visit::Ended);
                     }
                     Mishap::Cut => return Ok(Visit::Ended),
-                    Mishap::Quit => {
-                        link.send("/quit");
-                    }
+                    Mishap::Quit => talk.quits = true,
                     Mishap::HalfClose => link.finish(),
                     Mishap::Stall(time) => {
                         stall(site, time);
@@ -210,13 +221,20 @@ impl TextMember {
         }
     }
 
+    /// Sends what is due. A read of a packet peer is a message, and a server that was halted reads
+    /// all that has come at once. So a packet is sent only when the last one was answered.
     fn speak(&mut self, site: &Site, link: &mut Link, talk: &mut Talk) {
+        let by_packet = self.door == Door::Packets;
+        if talk.quits && !(by_packet && talk.awaited.is_some()) {
+            (talk.quits, talk.has_quit) = (false, true);
+            link.send("/quit");
+        }
         let is_due = Instant::now() >= talk.says_at || talk.flood > 0;
-        if !is_due || talk.awaited.is_some() || site.is_over() {
+        let is_free = talk.awaited.is_none() && !(by_packet && talk.has_quit);
+        if !is_due || !is_free || site.is_over() {
             return;
         }
-        // A read of a packet peer is a line, so each waits for the last.
-        let most = if self.door == Door::Packets { 1 } else { 50 };
+        let most = if by_packet { 1 } else { 50 };
         let count = talk.flood.clamp(1, most);
         talk.flood -= talk.flood.min(count);
         let numbers = self.next..self.next + count;
@@ -231,5 +249,58 @@ impl TextMember {
         }
         talk.awaited = Some((self.next - 1, Instant::now()));
         talk.says_at = Instant::now() + wait_of(&mut self.random, self.habits.pace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, net::TcpListener, sync::Arc};
+
+    use madang_tests::Authority;
+
+    use super::*;
+    use crate::server::Addresses;
+
+    /// What a server reads at once that was halted while a member sent this.
+    fn read_at_once(door: Door, send: impl FnOnce(&mut Link)) -> String {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let lines = server.local_addr().expect("an address");
+        let addresses = Addresses { lines, web: None, tls: None };
+        let authority = Arc::new(Authority::new());
+        let open = Open { epoch: 0, addresses, is_encrypted: false, authority };
+        let mut link = Link::open(door, &open, false).expect("a connection");
+        let (mut peer, _) = server.accept().expect("a connection");
+        send(&mut link);
+        link.finish();
+        let mut read = String::new();
+        peer.read_to_string(&mut read).expect("text");
+        read
+    }
+
+    #[test]
+    fn packets_that_might_be_read_as_one_are_not_sent() {
+        let site = Site::new(1, String::new());
+        let habits = Habits { pace: Duration::ZERO, mishaps: Duration::ZERO };
+        let now = Instant::now();
+        let [first, second] = [0, 1].map(|number| diary::written((0, number)));
+        for (door, at_first, when_heard) in [
+            (Door::Packets, first.clone(), "/quit".to_owned()),
+            (Door::Lines, format!("{first}\n/quit\n"), format!("{second}\n")),
+        ] {
+            let mut member = TextMember::new(0, door, habits, Random::new(7));
+            let mut talk = Talk::begin(now, now);
+            let read = read_at_once(door, |link| {
+                member.speak(&site, link, &mut talk);
+                talk.quits = true;
+                member.speak(&site, link, &mut talk);
+            });
+            assert_eq!(read, at_first, "{door}");
+            let read = read_at_once(door, |link| {
+                member.take(&format!("[m0.1] {first}"), &mut talk);
+                member.speak(&site, link, &mut talk);
+                member.speak(&site, link, &mut talk);
+            });
+            assert_eq!(read, when_heard, "{door}");
+        }
     }
 }
