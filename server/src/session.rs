@@ -164,6 +164,14 @@ impl Session {
         self
     }
 
+    /// The same, after a restart.
+    pub(crate) fn restored(self) -> Session {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.is_restored = true;
+        }
+        self
+    }
+
     /// The token's text for the client; empty for people.
     pub(crate) fn token_text(&self) -> &str {
         self.token.as_ref().map_or("", Token::text)
@@ -260,6 +268,9 @@ impl Session {
         let mut part = welcome;
         state.form = outbox.form();
         let form = state.form;
+        if let Some(memory) = &mut state.memory {
+            memory.go_on_after(last);
+        }
         let missed = state.memory.iter().flat_map(|memory| memory.after(last, form));
         for line in missed {
             // In parts, so that the queue can free each one after sending.
@@ -494,6 +505,42 @@ mod tests {
         check(3, &["4 \"four\""]);
         // The client can't have received what was not whispered yet.
         check(u64::MAX, &["4 \"four\""]);
+    }
+
+    #[test]
+    fn numbers_of_whispers_go_on_after_a_restart() {
+        #[track_caller]
+        fn check(last: u64, expected: &[&str]) {
+            let alice = session(1, "alice", Form::JSON).restored();
+            whisper(&alice, "one \"more\"");
+            let (first, outbox) = connect(1, Form::JSON);
+            alice.attach(outbox, Vec::new(), last);
+            whisper(&alice, "two");
+            alice.detach(1);
+            let (second, outbox) = connect(2, Form::JSON);
+            // This connection's numbers are known.
+            alice.attach(outbox, Vec::new(), 0);
+            assert_eq!(private(&first), expected, "after {last}");
+            let text = second.text();
+            assert!(last == 0 || !text.contains("\"private\":1,"), "{text}");
+            let state = alice.state.lock();
+            let memory = state.memory.as_ref().expect("it has a token");
+            let held: usize = memory.privates.iter().map(Vec::len).sum();
+            assert_eq!(held, memory.private_bytes);
+        }
+        check(0, &["1 \"one \\\"more\\\"\"", "2 \"two\""]);
+        check(5, &["6 \"one \\\"more\\\"\"", "7 \"two\""]);
+        check(99, &["100 \"one \\\"more\\\"\"", "101 \"two\""]);
+    }
+
+    #[test]
+    fn a_client_that_has_impossible_numbers_harms_nobody() {
+        let alice = session(1, "alice", Form::JSON).restored();
+        whisper(&alice, "one");
+        let (socket, outbox) = connect(1, Form::JSON);
+        alice.attach(outbox, Vec::new(), u64::MAX);
+        whisper(&alice, "two");
+        assert_eq!(private(&socket), ["2 \"two\""]);
     }
 
     #[test]

@@ -27,6 +27,9 @@ const PRIVATE_BYTES: usize = 256 * 1_024;
 /// The maximum size of kept whispers of all sessions together, in bytes.
 const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
 
+/// The highest number that every client reads exactly: JavaScript's numbers are floating-point.
+const MOST_EXACT: u64 = (1 << 53) - 1;
+
 /// How many more bytes of whispers may be kept by all sessions together.
 #[derive(Debug)]
 pub(crate) struct WhisperBudget(pub(super) AtomicUsize);
@@ -57,6 +60,9 @@ impl WhisperBudget {
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) last_private: u64,
+    /// Whether the numbers of private events begin after a restart, until the client has told
+    /// how far it came before it.
+    pub(super) is_restored: bool,
     /// The last private events as lines of JSON; the newest has the number `last_private`.
     pub(super) privates: VecDeque<Vec<u8>>,
     pub(super) private_bytes: usize,
@@ -100,6 +106,22 @@ impl Memory {
         true
     }
 
+    /// A client comes back that has private events up to number `last`. If it is the first since a
+    /// restart, which forgets them, numbers go on from there: clients drop what they have already.
+    pub(super) fn go_on_after(&mut self, last: u64) {
+        if !std::mem::take(&mut self.is_restored) || last > MOST_EXACT {
+            return;
+        }
+        let lines = std::mem::take(&mut self.privates);
+        self.budget.give_back(std::mem::take(&mut self.private_bytes));
+        self.last_private = self.last_private - lines.len() as u64 + last;
+        for line in lines {
+            if !self.keep(numbered(&line, self.last_private + 1)) {
+                self.last_private += 1;
+            }
+        }
+    }
+
     /// The private events after number `last`, preceded by a gap for those that were dropped.
     pub(super) fn after(&self, last: u64, form: Form) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let last = last.min(self.last_private);
@@ -112,6 +134,18 @@ impl Memory {
         let passed_over = (last + 1).saturating_sub(oldest);
         let kept = self.privates.iter().skip(passed_over as usize);
         gap.into_iter().chain(kept.map(|line| Cow::Borrowed(&line[..])))
+    }
+}
+
+/// A whisper as a line of JSON, with another number.
+fn numbered(line: &[u8], private: u64) -> Vec<u8> {
+    match serde_json::from_slice(line) {
+        Ok(ServerMessage::Whisper { time, user, teacher, text, .. }) => {
+            let mut answer = Answer::new(Form::JSON);
+            answer.message(&ServerMessage::Whisper { private, time, user, teacher, text });
+            answer.into_bytes()
+        }
+        _ => line.to_owned(),
     }
 }
 

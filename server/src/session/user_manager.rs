@@ -92,9 +92,10 @@ impl UserManager {
     /// when it waits; `None` if its name is in use.
     pub(crate) fn restore(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
         let now = Instant::now();
-        let session = Arc::new(session.hashing_nonces_by(self.nonce_key));
         let keys = session.name().keys();
         let mut table = self.table.lock();
+        let session = session.hashing_nonces_by(self.nonce_key);
+        let session = Arc::new(session.keeping_within(table.whispers.clone()).restored());
         if keys.iter().any(|key| table.names.contains_key(key)) {
             return None;
         }

@@ -49,6 +49,7 @@ struct Speaker {
     client: TestClient,
     token: String,
     last: u64,
+    last_private: u64,
     next: usize,
     unacked: VecDeque<usize>,
     /// The id of each number.
@@ -63,7 +64,7 @@ impl Speaker {
         let token = welcome["session"].as_str().expect("a token").to_owned();
         let last = welcome["id"].as_u64().expect("an id");
         let (unacked, acked) = (VecDeque::new(), BTreeMap::new());
-        Speaker { client, token, last, next: 0, unacked, acked }
+        Speaker { client, token, last, last_private: 0, next: 0, unacked, acked }
     }
 
     fn come_back(&mut self, address: SocketAddr) {
@@ -71,7 +72,8 @@ impl Speaker {
         self.client.become_json();
         let (session, last) = (&self.token, self.last);
         self.client.send_json(json!({
-            "type": "login", "session": session, "room": "lobby", "last": last, "last_private": 0,
+            "type": "login", "session": session, "room": "lobby", "last": last,
+            "last_private": self.last_private,
         }));
         let welcome = self.client.expect_message("welcome");
         assert_eq!((&welcome["resumed"], &welcome["room"]), (&json!(true), &json!("lobby")));
@@ -258,6 +260,35 @@ fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
         assert_eq!(gaps, expected);
         assert!(last > before + left_out, "{before}, then {last}");
     }
+}
+
+#[test]
+fn a_client_that_comes_back_after_a_kill_gets_whispers_that_it_does_not_take_for_old_ones() {
+    let folder = TestFolder::new();
+    let mut server = start(folder.path());
+    let mut alice = Speaker::log_in(server.address);
+    let whisper =
+        |nonce: &str| json!({"type": "command", "line": "/msg alice psst", "nonce": nonce});
+    let mut bob = TestClient::connect(server.address);
+    bob.login_json("bob");
+    bob.send_json(whisper("w1"));
+    assert_eq!(wait_for(&mut alice.client, "whisper")["private"], 1);
+    // A session is on the disk once something of it was acknowledged.
+    alice.say(1);
+    alice.read_acks(1);
+    server.signal(Signal::KILL);
+    drop(server);
+    server = start(folder.path());
+    // One comes before she is back, one after it.
+    let mut carol = TestClient::connect(server.address);
+    carol.login_json("carol");
+    carol.send_json(whisper("w1"));
+    wait_for(&mut carol, "ack");
+    alice.last_private = 1;
+    alice.come_back(server.address);
+    assert_eq!(wait_for(&mut alice.client, "whisper")["private"], 2);
+    carol.send_json(whisper("w2"));
+    assert_eq!(wait_for(&mut alice.client, "whisper")["private"], 3);
 }
 
 #[test]
