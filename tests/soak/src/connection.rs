@@ -23,6 +23,7 @@ pub(crate) struct Message<'a> {
     #[serde(rename = "type", borrow)]
     pub(crate) kind: Cow<'a, str>,
     pub(crate) id: Option<u64>,
+    pub(crate) private: Option<u64>,
     #[serde(borrow)]
     pub(crate) user: Option<Cow<'a, str>>,
     #[serde(borrow)]

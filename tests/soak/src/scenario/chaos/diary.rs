@@ -38,6 +38,12 @@ pub(crate) enum Sight {
     Heard(Utterance),
     /// Without ids: events were not delivered.
     Skipped,
+    /// It has a new session, whose whispers are numbered from 1.
+    NewSession,
+    /// A whisper to it.
+    Whispered { number: u64, whisper: Utterance },
+    /// Whispers to it that are no longer kept.
+    Forgotten { from: u64, to: u64 },
     /// Everything before was delivered.
     UpToDate,
 }
@@ -86,6 +92,16 @@ pub(crate) fn utterance(text: &str) -> Option<Utterance> {
     (rest == PADDING).then_some((speaker.parse().ok()?, number.parse().ok()?))
 }
 
+/// A whisper as it is sent: nothing that is said looks like it.
+pub(crate) fn whispered(whisper: Utterance) -> String {
+    format!("whisper {}", written(whisper))
+}
+
+/// A whisper as it was received, if it is whole.
+pub(crate) fn whisper(text: &str) -> Option<Utterance> {
+    utterance(text.strip_prefix("whisper ")?)
+}
+
 /// The line in what a text connection was sent, if it is somebody's.
 pub(crate) fn spoken(line: &str) -> Option<Utterance> {
     let (_, text) = line.strip_prefix('[')?.split_once("] ")?;
@@ -124,6 +140,14 @@ mod tests {
             assert_eq!(spoken(&format!("[m17.3] {other}")), None, "{other}");
         }
         assert_eq!(spoken(&line), None, "it has no speaker");
+    }
+
+    #[test]
+    fn a_whisper_is_told_from_what_is_said() {
+        let text = whispered((17, 204));
+        assert_eq!((whisper(&text), utterance(&text)), (Some((17, 204)), None));
+        assert_eq!(spoken(&format!("[whisper m17.3] {text}")), None);
+        assert_eq!(whisper(&written((17, 204))), None);
     }
 
     #[test]

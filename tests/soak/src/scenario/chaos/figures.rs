@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::diary::{Diary, Meaning, Sight};
 use crate::summary::group;
 
 /// Counters.
@@ -17,6 +18,8 @@ pub(crate) struct Figures {
     pub(crate) repeats: u64,
     /// How often members received a line.
     pub(crate) heard: u64,
+    /// Whispers that members with ids have got.
+    pub(crate) whispers: u64,
     /// Lines that somebody has seen, that were promised to nobody, and that a crash or a full
     /// disk has lost.
     pub(crate) gone: u64,
@@ -38,6 +41,28 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Adds what is counted in a diary.
+    pub(crate) fn add(&mut self, diary: &Diary) {
+        for sight in &diary.sights {
+            match sight {
+                Sight::Event { meaning: Meaning::Said(_), .. } | Sight::Heard(_) => self.heard += 1,
+                Sight::Whispered { .. } => self.whispers += 1,
+                Sight::Gap { .. } | Sight::Forgotten { .. } | Sight::Skipped => self.gaps += 1,
+                _ => {}
+            }
+        }
+        self.refused += diary.refused;
+        self.repeats += diary.repeats;
+        self.logins += diary.logins;
+        self.resumes += diary.resumes;
+        self.ends += diary.ends;
+        self.mishaps += diary.mishaps;
+        self.kicked += diary.kicked;
+        self.renamed += diary.renamed;
+        self.rooms_ended += diary.rooms_ended;
+        self.votes += diary.votes;
+    }
+
     /// The counters with labels.
     pub(crate) fn rows(&self) -> Vec<(String, String)> {
         let rows = [
@@ -48,6 +73,7 @@ impl Figures {
             ("refused (muted, removed, in another room)", self.refused),
             ("said again after a lost connection", self.repeats),
             ("times that a member heard a line", self.heard),
+            ("whispers to members with ids", self.whispers),
             ("heard, promised to nobody, and gone with a crash or a full disk", self.gone),
             ("heard in a private room only by members without ids", self.unconfirmed),
             ("gaps that members were told of", self.gaps),

@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod login;
+mod whispers;
 
 /// The most lines in flight: a server remembers the last 256 nonces of a session.
 const MOST_UNACKED: usize = 100;
@@ -40,6 +41,8 @@ pub(crate) struct JsonMember {
     random: Random,
     names: u32,
     next: u32,
+    /// The number of its next whisper.
+    next_whisper: u32,
     session: Option<Held>,
     /// The place for the private room that it is making.
     makes: Option<usize>,
@@ -57,6 +60,8 @@ struct Held {
     room: Option<(usize, String, bool)>,
     /// The last event that it has seen there.
     last: u64,
+    /// The last whisper that it has got.
+    last_private: u64,
     /// The server that it began on, and whether it is on the disk.
     epoch: u32,
     is_saved: bool,
@@ -100,6 +105,7 @@ impl JsonMember {
             random,
             names: 0,
             next: 0,
+            next_whisper: 0,
             session: None,
             makes: None,
             unacked: VecDeque::new(),
@@ -257,6 +263,7 @@ impl JsonMember {
             };
         }
         doings.says_at = Instant::now() + wait_of(&mut self.random, self.habits.pace);
+        self.whisper(site, link, room.0);
     }
 
     /// Joins a room if it is in none.
@@ -354,6 +361,8 @@ impl JsonMember {
                     held.last = held.last.max(to);
                 }
             }
+            ("whisper", _) => self.hear_whisper(&message)?,
+            ("private_gap", _) => self.miss_whispers(&message)?,
             ("entered", Some(id)) => self.enter(site, link, &message, id),
             ("invite", _) => {
                 let held = self.session.as_mut().context("no session")?;

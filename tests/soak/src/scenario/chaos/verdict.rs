@@ -12,19 +12,24 @@
 //!    told of one.
 //! 6. What was seen on a server that was stopped in good order MUST be on the disk, unless the
 //!    disk was full meanwhile.
-//! 7. At the end, whoever is up to date MUST have seen, or been told of, all that was acknowledged.
+//! 7. A whisper MUST come once, in its speaker's order, and numbered one above the last, also across
+//!    connections and restarts, unless the server has told of some that are no longer kept.
+//! 8. At the end, whoever is up to date MUST have seen, or been told of, all that was acknowledged.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
 };
 
+use self::whispers::Whispers;
 use super::{
     diary::{self, Diary, Meaning, Sight, Utterance},
     figures::Figures,
 };
 use crate::{connection::Message, oracle::Faults};
 use anyhow::{Context, Result};
+
+mod whispers;
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +58,10 @@ pub(crate) fn judge_chaos(evidence: &Evidence<'_>) -> Result<(Faults, Figures)> 
     court.check_acks();
     court.check_private_rooms();
     let said = court.said_by_room();
+    let mut whispers = Whispers::default();
     for (member, diary) in evidence.diaries.iter().enumerate() {
         court.follow_ids(member, diary);
+        whispers.follow(member, diary, &mut court.faults);
         court.follow_lines(member, diary, &said);
         court.add_up(diary);
     }
@@ -265,7 +272,7 @@ impl<'a> Court<'a> {
         said
     }
 
-    /// Rules 4 and 7.
+    /// Rules 4 and 8.
     fn follow_ids(&mut self, member: usize, diary: &Diary) {
         let mut stay: Option<Stay> = None;
         for sight in &diary.sights {
@@ -389,26 +396,7 @@ impl<'a> Court<'a> {
     }
 
     fn add_up(&mut self, diary: &Diary) {
-        let figures = &mut self.figures;
-        for sight in &diary.sights {
-            match sight {
-                Sight::Event { meaning: Meaning::Said(_), .. } | Sight::Heard(_) => {
-                    figures.heard += 1
-                }
-                Sight::Gap { .. } | Sight::Skipped => figures.gaps += 1,
-                _ => {}
-            }
-        }
-        figures.refused += diary.refused;
-        figures.repeats += diary.repeats;
-        figures.logins += diary.logins;
-        figures.resumes += diary.resumes;
-        figures.ends += diary.ends;
-        figures.mishaps += diary.mishaps;
-        figures.kicked += diary.kicked;
-        figures.renamed += diary.renamed;
-        figures.rooms_ended += diary.rooms_ended;
-        figures.votes += diary.votes;
+        self.figures.add(diary);
         for example in &diary.lost_sessions {
             self.faults.note(|faults| &mut faults.lost_sessions, || example.clone());
         }

@@ -28,7 +28,10 @@ impl JsonMember {
             Some(held) => {
                 let (_, room, _) = held.room.clone().unwrap_or_default();
                 let last = (!room.is_empty()).then_some(held.last);
-                json!({"type": "login", "session": held.token, "room": room, "last": last})
+                json!({
+                    "type": "login", "session": held.token, "room": room, "last": last,
+                    "last_private": held.last_private,
+                })
             }
             None => self.new_login(site),
         };
@@ -91,6 +94,7 @@ impl JsonMember {
                 name: String::new(),
                 room: None,
                 last: 0,
+                last_private: 0,
                 epoch: open.epoch,
                 is_saved: false,
                 lost_at: Instant::now(),
@@ -102,6 +106,7 @@ impl JsonMember {
             self.diary.resumes += 1;
         } else {
             self.diary.logins += 1;
+            self.diary.sights.push(Sight::NewSession);
         }
         held.name = welcome.user.context("a welcome without a name")?;
         match (&room, &held.room) {

@@ -156,6 +156,33 @@ fn each_broken_promise_is_found() {
 }
 
 #[test]
+fn a_whisper_comes_once_in_order_and_none_is_missed_untold() {
+    let none = Faults::default;
+    let whispered = |number, speaker, nth| Sight::Whispered { number, whisper: (speaker, nth) };
+    let told = |sights: &[Sight]| diary(&[&[Sight::NewSession], sights].concat());
+    let right = told(&[
+        whispered(1, 3, 0),
+        whispered(2, 4, 7),
+        Sight::Forgotten { from: 3, to: 4 },
+        whispered(5, 3, 5),
+        Sight::NewSession,
+        whispered(1, 3, 6),
+    ]);
+    check(&[right], &[], &[CLEAN], none());
+    for (sights, faults) in [
+        (&[whispered(1, 3, 0), whispered(1, 3, 1)][..], Faults { doubled: 1, ..none() }),
+        (&[whispered(1, 3, 0), whispered(2, 3, 0)], Faults { doubled: 1, ..none() }),
+        (&[whispered(2, 3, 0)], Faults { missed: 1, ..none() }),
+        (&[Sight::Forgotten { from: 2, to: 3 }], Faults { missed: 1, ..none() }),
+        (&[whispered(1, 3, 1), whispered(2, 3, 0)], Faults { reordered: 1, ..none() }),
+    ] {
+        check(&[told(sights)], &[], &[CLEAN], faults);
+    }
+    let both = [told(&[whispered(1, 3, 0)]), told(&[whispered(1, 3, 0)])];
+    check(&both, &[], &[CLEAN], Faults { doubled: 1, ..none() });
+}
+
+#[test]
 fn what_nobody_can_confirm_is_counted() {
     let begin = [connected(0), Sight::Entered { room: PRIVATE, after: None }];
     let alone = diary(&[&begin[..], &[Sight::Heard((0, 0))]].concat());
