@@ -6,7 +6,7 @@
 use crate::{
     command::{COMMANDS, Command, CommandSpec, LessonCommand},
     invisible::is_invisible,
-    words::{is_between_words, is_listed},
+    words::{begins_listed, is_between_words, is_listed},
 };
 
 /// The letters and digits of a teacher's code.
@@ -19,51 +19,79 @@ const KEY_LETTERS: usize = 20;
 const MANY_DIGITS: usize = 6;
 
 /// How many bytes from the start of a line or message may be shown. If `is_whole`, nothing
-/// follows; otherwise what has arrived so far may be the beginning of a secret.
+/// follows; otherwise what has arrived so far may be the beginning of a secret, and no more of it
+/// is shown than would be of any line that begins with it.
 ///
 /// Takes time linear in the length.
 pub fn shown_bytes(typed: &[u8], is_whole: bool) -> usize {
-    let text = match str::from_utf8(typed) {
-        Ok(text) => text,
-        // What follows is in another encoding, or a character that was cut in two.
-        Err(error) => {
-            let (text, rest) = typed.split_at(error.valid_up_to());
-            let text = str::from_utf8(text).expect("it is valid up to there");
-            let shown = shown_text(&format!("{text}\u{FFFD}"), false);
-            return if shown > text.len() { text.len() + opaque_bytes(rest) } else { shown };
-        }
+    let error = match str::from_utf8(typed) {
+        Ok(text) => return shown_text(text, is_whole),
+        Err(error) => error,
     };
-    shown_text(text, is_whole)
+    let (text, rest) = typed.split_at(error.valid_up_to());
+    let text = str::from_utf8(text).expect("it is valid up to there");
+    match (shown_text(text, false), error.error_len()) {
+        (shown, _) if shown < text.len() => shown,
+        // A character that was cut in two.
+        (_, None) if may_continue(text, rest) => typed.len(),
+        (shown, None) => shown,
+        // What follows is in another encoding.
+        (shown, Some(_)) => shown + opaque_bytes(rest),
+    }
 }
 
-/// How many bytes that are no ASCII begin `rest`.
+/// Whether a character that begins so may be shown after `text`, which may be: a syllable that
+/// continues a word, which begins none of the lists'.
+fn may_continue(text: &str, beginning: &[u8]) -> bool {
+    let is_in_word = text.chars().next_back().is_some_and(is_syllable);
+    is_in_word && matches!(beginning, [0xea..=0xed, ..])
+}
+
+fn is_syllable(c: char) -> bool {
+    ('가'..='힣').contains(&c)
+}
+
+/// How many bytes begin `rest` that are neither ASCII nor, perhaps, Hangul.
 fn opaque_bytes(rest: &[u8]) -> usize {
-    rest.iter().take_while(|byte| !byte.is_ascii()).count()
+    let may_be_syllable = |at: usize| match str::from_utf8(&rest[at..rest.len().min(at + 3)]) {
+        Ok(text) => text.starts_with(is_syllable),
+        Err(error) => error.error_len().is_none() && error.valid_up_to() == 0,
+    };
+    (0..rest.len()).find(|at| rest[*at].is_ascii() || may_be_syllable(*at)).unwrap_or(rest.len())
 }
 
 fn shown_text(text: &str, is_whole: bool) -> usize {
-    let line_end = text.trim_end_matches(['\r', '\n', '\0']).len();
-    let (line, end) = text.split_at(line_end);
+    let line = match is_whole {
+        true => text.trim_end_matches(['\r', '\n', '\0']),
+        false => text,
+    };
     let start = line.len() - line.trim_start_matches(is_invisible).len();
     let said = &line[start..];
     let shown = match said.chars().next() {
-        Some('/') => command_bytes(said),
+        Some('/') => command_bytes(said, is_whole),
         Some('{') => type_bytes(said),
-        _ => [control(said), header(said), code(said, is_whole), room_words(said, is_whole)]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(said.len()),
+        _ => [
+            control(said),
+            header(said),
+            code(said, is_whole),
+            code_beginning(said).filter(|_| !is_whole),
+            room_words(said, is_whole),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(said.len()),
     };
     match shown == said.len() {
-        true => start + shown + end.len(),
+        true => text.len(),
         false => start + shown,
     }
 }
 
-/// Of a command, its word is shown, unless that says how somebody votes.
-fn command_bytes(said: &str) -> usize {
+/// Of a command, its word is shown once it is complete, unless that says how somebody votes.
+fn command_bytes(said: &str, is_whole: bool) -> usize {
     let word = said.split(is_invisible).next().unwrap_or_default();
+    let is_complete = is_whole || word.len() < said.len();
     let is_vote = |spec: &CommandSpec| {
         matches!(
             Command::parse(spec.name),
@@ -74,7 +102,7 @@ fn command_bytes(said: &str) -> usize {
         !is_vote(spec) && [spec.name, spec.alias].iter().any(|name| name.starts_with(word))
     };
     match CommandSpec::of(word) {
-        _ if word.starts_with("//") => 1,
+        _ if word.starts_with("//") || !is_complete => 1,
         Some(spec) if !is_vote(spec) => word.len(),
         None if COMMANDS.iter().any(|spec| is_beginning(&spec)) => word.len(),
         _ => 1,
@@ -111,7 +139,7 @@ fn header(said: &str) -> Option<usize> {
 }
 
 /// The first thing that may be a key, a token or a code: what follows a `#`, and letters with
-/// digits among them.
+/// digits among them; or their beginning.
 fn code(said: &str, is_whole: bool) -> Option<usize> {
     let mut at = 0;
     while at < said.len() {
@@ -130,7 +158,7 @@ fn code(said: &str, is_whole: bool) -> Option<usize> {
         let is_part = |c: char| is_digit_of_code(c) || is_hyphen(c) || is_joined(c);
         let run = rest.find(|c: char| !is_part(c)).map_or(rest, |end| &rest[..end]);
         let is_open = !is_whole && run.len() == rest.len();
-        if may_be_code(run, is_open) {
+        if is_open || may_be_code(run) {
             return Some(at);
         }
         at += run.len();
@@ -138,8 +166,16 @@ fn code(said: &str, is_whole: bool) -> Option<usize> {
     None
 }
 
-/// Whether letters, digits and hyphens may be a code; or the beginning of one, if `is_open`.
-fn may_be_code(run: &str, is_open: bool) -> bool {
+/// The last letters and digits, fewer than a code has: whatever stands between a code's digits
+/// counts for nothing.
+fn code_beginning(said: &str) -> Option<usize> {
+    let signs = said.char_indices().rev().filter(|(_, c)| c.is_alphanumeric());
+    let digits = signs.take_while(|(_, c)| is_digit_of_code(*c)).take(CODE_DIGITS - 1);
+    digits.last().map(|(at, _)| at)
+}
+
+/// Whether letters, digits and hyphens may be a code.
+fn may_be_code(run: &str) -> bool {
     let signs = run.chars().filter(|c| is_digit_of_code(*c));
     let (count, digits) = signs.fold((0, 0), |(count, digits), c| {
         (count + 1, digits + usize::from(narrow(c).is_ascii_digit()))
@@ -147,7 +183,6 @@ fn may_be_code(run: &str, is_open: bool) -> bool {
     let is_mixed = digits > 0 && digits < count && count > 2;
     is_mixed
         || digits >= MANY_DIGITS
-        || digits > 0 && is_open
         || count == CODE_DIGITS && may_lack_digits(run)
         || count >= KEY_LETTERS
 }
@@ -158,27 +193,25 @@ fn may_lack_digits(run: &str) -> bool {
     !run.chars().any(|c| matches!(narrow(c).to_ascii_uppercase(), 'I' | 'L' | 'O' | 'U'))
 }
 
-/// Three words in a row that are in a list; of a line that goes on, one is enough.
+/// Three words in a row that are in a list; of a line that goes on, the last ones that may become
+/// three.
 fn room_words(said: &str, is_whole: bool) -> Option<usize> {
     let mut at = 0;
-    // Where the last word begins, and the one before, if they are listed.
+    // Where the word before the last begins, and the last, if they may be two of them.
     let mut listed: [Option<usize>; 2] = [None, None];
     for word in said.split_inclusive(is_between_words) {
         let bare = word.trim_end_matches(is_between_words);
         if !bare.is_empty() {
-            let is_last = at + word.len() == said.len() && bare.len() == word.len();
-            let place = is_listed(bare).then_some(at);
-            if !is_whole && listed[1].is_some() && (is_last || place.is_some()) {
-                return Some(at);
-            }
-            match (listed, place) {
+            let is_open = !is_whole && at + bare.len() == said.len();
+            let is_one = is_listed(bare) || is_open && begins_listed(bare);
+            match (listed, is_one.then_some(at)) {
                 ([Some(first), Some(_)], Some(_)) => return Some(first),
                 ([_, last], place) => listed = [last.filter(|_| place.is_some()), place],
             }
         }
         at += word.len();
     }
-    None
+    listed.into_iter().flatten().next().filter(|_| !is_whole)
 }
 
 fn is_digit_of_code(c: char) -> bool {
@@ -191,7 +224,7 @@ fn is_hyphen(c: char) -> bool {
 
 /// Whether a character is invisible and joins what stands around it.
 fn is_joined(c: char) -> bool {
-    is_invisible(c) && !c.is_whitespace() || c == '\u{FFFD}'
+    is_invisible(c) && !c.is_whitespace() || c == char::REPLACEMENT_CHARACTER
 }
 
 /// The character in its normal width: Ａ becomes A.
@@ -204,6 +237,8 @@ fn narrow(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
 
     const KEY: &str = "78e4c-v9s0a-c0m7h-8129r-zech6s";
@@ -310,8 +345,8 @@ mod tests {
         check(&format!("a\nb {CODE}"), "a");
     }
 
-    /// However a line is cut into reads, no part of its secret is shown but what could be
-    /// anything: the first of three words, letters of a code before its first digit.
+    /// Nothing is shown of an unfinished line that could become a secret; once it is known to be
+    /// none, what follows is shown.
     #[test]
     fn a_secret_that_arrives_byte_by_byte_is_hidden() {
         #[track_caller]
@@ -325,17 +360,111 @@ mod tests {
                 reads.zip(bytes).filter(|(is_seen, _)| *is_seen).map(|(_, byte)| *byte).collect();
             assert_eq!(String::from_utf8_lossy(&seen), shown, "of {typed:?}");
         }
-        check("/teach 7F3K-9Q2M\n", "/teach");
-        check("/join #78e4c-v9s0a\n", "/join");
+        check("/teach 7F3K-9Q2M\n", "/");
+        check("/join #78e4c-v9s0a\n", "/");
+        check("/teacj 7F3K-9Q2M\n", "/");
+        check("//teach 7F3K-9Q2M\n", "/");
+        check("/yes\n", "/");
         check("7F3K-9Q2M\n", "");
-        check("a code: 7F3K-9Q2M\n", "a code: ");
+        check("7 F 3 K - 9 Q 2 M", "M");
+        check("a code: 7F3K-9Q2M\n", "");
+        check("암호: 7F3K-9Q2M\n", ": ");
+        check("ABCD-EFGH\n", "");
         check("#78e4c-v9s0a-c0m7h-8129r-zech6s\n", "#");
-        check("파란-고래-우산\n", "파란-");
-        check("파란-고래-우산-", "파란-");
-        check("brave otter lantern\n", "brave ");
-        check("안녕하세요\n", "안녕하세요\n");
-        check("hello everyone\n", "hello everyone\n");
+        check("X-Room-Key: 78e4c\n", "");
+        check("파란-고래-우산\n", "");
+        check("파란-고래-우산-", "");
+        check("brave otter lantern\n", "");
+        check("안녕하세요\n", "\u{FFFD}하세요\n");
+        check("hello everyone\n", "\n");
     }
+
+    #[test]
+    fn of_a_line_that_goes_on_what_can_be_no_secret_is_shown() {
+        #[track_caller]
+        fn check(typed: &str, shown: &str) {
+            let bytes = shown_bytes(typed.as_bytes(), false);
+            assert_eq!(&typed[..bytes], shown, "of {typed:?}");
+        }
+        check("안녕", "안녕");
+        check("안녕하세요, 여러분", "안녕하세요, 여러분");
+        check("안녕하세요, 파란", "안녕하세요, ");
+        check("안녕하세요, 파란 고", "안녕하세요, ");
+        check("파란 하늘과 고래", "파란 하늘과 ");
+        check("good morning everybody", "good morning ");
+        check("/wire on", "/wire");
+        check("/wire", "/");
+        check("  ", "  ");
+        check("안녕\r", "안녕");
+    }
+
+    proptest! {
+        /// However a line is cut, nobody is shown more of it than if it had come in one read.
+        #[test]
+        fn no_beginning_of_a_line_shows_more_than_the_whole(
+            parts in vec(select(PARTS), 0..9),
+            end in select(ENDS),
+        ) {
+            let line = [&parts.concat(), end].concat();
+            let whole = shown_bytes(&line, true);
+            for end in 0..line.len() {
+                let shown = shown_bytes(&line[..end], false);
+                prop_assert!(shown <= whole.min(end), "{shown} of {end}: {:?}", line.escape_ascii());
+            }
+        }
+    }
+
+    const ENDS: &[&[u8]] = &[b"", b"\n", b"\r\n", b"\0"];
+
+    /// What secrets are made of, what stands around them, and what only looks like them.
+    const PARTS: &[&[u8]] = &[
+        b"7F3K",
+        b"9Q2M",
+        b"-",
+        b" ",
+        b"#",
+        b"/",
+        b"/teach",
+        b"/join",
+        b"/yes",
+        b"/o",
+        b"//",
+        b"{",
+        b"{\"type\":\"",
+        b"say\"",
+        b"X-Room-Key",
+        b":",
+        b"hello",
+        b"U",
+        b"12",
+        b"\x08",
+        b"\x7f",
+        b"\r",
+        b"\n",
+        b"\0",
+        b"\t",
+        b"\xff",
+        b"\xbe\xc8",
+        b".",
+        b"!",
+        "파란".as_bytes(),
+        "고래".as_bytes(),
+        "우산".as_bytes(),
+        "안녕".as_bytes(),
+        "하세요".as_bytes(),
+        "brave".as_bytes(),
+        "Otter".as_bytes(),
+        "lantern".as_bytes(),
+        "７Ｆ".as_bytes(),
+        "＃".as_bytes(),
+        "‐".as_bytes(),
+        "\u{200b}".as_bytes(),
+        "\u{3000}".as_bytes(),
+        "\u{feff}".as_bytes(),
+        "\u{1109}\u{1161}\u{11ab}".as_bytes(),
+        "🙂".as_bytes(),
+        "é".as_bytes(),
+    ];
 
     #[test]
     fn bytes_that_are_not_text_are_shown_until_text_follows() {
@@ -343,10 +472,15 @@ mod tests {
         fn check(typed: &[u8], shown: usize) {
             assert_eq!(shown_bytes(typed, false), shown, "{typed:?}");
         }
-        check(&"안녕".as_bytes()[..4], 4);
-        check(b"\xbe\xc8\xb3\xe7", 4);
+        check(&"안녕하".as_bytes()[..7], 7);
+        check(&"안녕".as_bytes()[..4], 0);
+        check(&"안녕 하".as_bytes()[..8], 7);
+        check(&"７".as_bytes()[..2], 0);
+        check(b"\xbe\xc8\xb3\xe7\n", 4);
         check(b"\xbe\xc8 7F3K", 2);
+        check("\u{ff}".as_bytes().split_at(1).0, 0);
+        check(&[b"\xff", "파란-고래".as_bytes()].concat(), 1);
         check(b"/teach \xff", 6);
-        check(b"code 7\xff", 5);
+        check(b"code 7\xff", 0);
     }
 }

@@ -14,7 +14,7 @@
 //!   one, `s`, `z` and soft `c`, `j` and soft `g`; silent letters and double ones don't count)
 //!   with vowels at the same places, and any two differ in at least two letters.
 
-use std::{fmt, sync::LazyLock};
+use std::{fmt, iter, sync::LazyLock};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -93,6 +93,21 @@ pub(crate) fn is_listed(word: &str) -> bool {
     word.len() <= MOST_BYTES && place_of_word(word).is_some()
 }
 
+/// Whether a word in one of the lists begins so; the last syllable may be unfinished.
+pub(crate) fn begins_listed(beginning: &str) -> bool {
+    let beginning = composed(beginning);
+    let Some(last) = beginning.chars().next_back() else { return true };
+    let before = &beginning[..beginning.len() - last.len_utf8()];
+    let list = &LISTS[usize::from(beginning.is_ascii())];
+    let first = list.partition_point(|word| *word < before);
+    let rests = list[first..].iter().map_while(|word| word.strip_prefix(before));
+    let is_begun = |c: char| {
+        let parts = iter::once(c).nfd().zip(iter::once(last).nfd());
+        parts.into_iter().all(|(part, begun)| part == begun)
+    };
+    rests.filter_map(|rest| rest.chars().next()).any(is_begun)
+}
+
 /// Whether a character may stand between two words.
 pub(crate) fn is_between_words(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '‐' | '‑' | '–' | '_' | '.' | ',')
@@ -103,9 +118,14 @@ fn word_at(place: u16) -> &'static str {
     LISTS[list][place]
 }
 
-fn place_of_word(word: &str) -> Option<u16> {
+/// A word as the lists have it.
+fn composed(word: &str) -> String {
     let visible = word.chars().filter(|c| !is_invisible(*c));
-    let word: String = visible.nfc().flat_map(char::to_lowercase).collect();
+    visible.nfc().flat_map(char::to_lowercase).collect()
+}
+
+fn place_of_word(word: &str) -> Option<u16> {
+    let word = composed(word);
     let is_english = word.is_ascii();
     let place = LISTS[usize::from(is_english)].binary_search(&&*word).ok()?;
     let first = if is_english { LIST_LENGTH } else { 0 };
@@ -135,6 +155,20 @@ mod tests {
         assert!(korean.iter().all(|word| (2..=3).contains(&word.chars().count())));
         assert!(english.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase())));
         assert!(english.iter().all(|word| (3..=9).contains(&word.len())));
+    }
+
+    #[test]
+    fn every_beginning_of_a_word_is_one_however_it_is_composed() {
+        for word in LISTS.iter().flatten() {
+            let decomposed: String = word.nfd().collect();
+            for text in [word, &*decomposed, &word.to_uppercase()] {
+                let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+                assert!(ends.into_iter().all(|end| begins_listed(&text[..end])), "{text}");
+            }
+        }
+        for other in ["안녕", "꿻", "hello", "brr", "고래가", "otters"] {
+            assert!(!begins_listed(other), "{other}");
+        }
     }
 
     #[test]

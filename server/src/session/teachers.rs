@@ -29,6 +29,8 @@ const TICKET_PREFIX: &str = "teach-";
 /// The teachers of a server, the code and the tickets.
 pub(crate) struct Teachers {
     code: TeacherCode,
+    /// Whether it was chosen, and may be any word.
+    is_code_chosen: bool,
     /// Whether anybody may know the code; only then are messages checked for it.
     is_code_out: AtomicBool,
     tickets: Mutex<Vec<Ticket>>,
@@ -45,9 +47,11 @@ struct Ticket {
 impl Teachers {
     /// Starts without teachers. Without a chosen code, one is generated.
     pub(crate) fn new(chosen: Option<TeacherCode>) -> Teachers {
-        let is_code_out = AtomicBool::new(chosen.is_some());
+        let is_code_chosen = chosen.is_some();
+        let is_code_out = AtomicBool::new(is_code_chosen);
         Teachers {
             code: chosen.unwrap_or_else(TeacherCode::draw),
+            is_code_chosen,
             is_code_out,
             tickets: Mutex::default(),
             sessions: Mutex::default(),
@@ -88,7 +92,17 @@ impl Teachers {
 
     /// Whether a text contains the code. Costs only a flag check while nobody knows it.
     pub(crate) fn gives_away(&self, text: &str) -> bool {
-        self.is_code_out.load(Ordering::Relaxed) && self.code.is_in(text)
+        self.find_code(text).is_some()
+    }
+
+    /// Where in a text the code begins, if that is in it.
+    pub(crate) fn find_code(&self, text: &str) -> Option<usize> {
+        self.is_code_out.load(Ordering::Relaxed).then(|| self.code.find_in(text))?
+    }
+
+    /// Whether the code was chosen, so that it may look like anything.
+    pub(crate) fn has_chosen_code(&self) -> bool {
+        self.is_code_chosen
     }
 
     /// Makes somebody a teacher; false if they are one already.

@@ -11,10 +11,22 @@ use memchr::{memchr, memchr_iter, memrchr};
 /// The number of bytes of a read that are shown.
 const START_BYTES: usize = 24;
 
+/// Finds where in a text a secret begins that has no form of its own.
+type FindSecret = dyn Fn(&str) -> Option<usize> + Send;
+
 /// Decides what may be shown.
 pub(crate) struct Explainer {
-    /// Whether a text contains a secret that has no form of its own.
-    is_secret: Box<dyn Fn(&str) -> bool + Send>,
+    find_secret: Box<FindSecret>,
+    incomplete: Incomplete,
+}
+
+/// What is shown of a line or message that has not arrived whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Incomplete {
+    /// What can be no secret, judged by its form.
+    Judged,
+    /// Nothing: a secret may have any form.
+    Hidden,
 }
 
 /// A read of a connection that sends lines.
@@ -34,18 +46,24 @@ pub(super) struct ReadSeen<'a> {
 }
 
 impl Explainer {
-    /// Hides what has the form of a secret, and what `is_secret` recognises.
-    pub(crate) fn new(is_secret: impl Fn(&str) -> bool + Send + 'static) -> Explainer {
-        Explainer { is_secret: Box::new(is_secret) }
+    /// Hides what has the form of a secret, and what follows where `find_secret` finds one.
+    pub(crate) fn new(
+        find_secret: impl Fn(&str) -> Option<usize> + Send + 'static,
+        incomplete: Incomplete,
+    ) -> Explainer {
+        Explainer { find_secret: Box::new(find_secret), incomplete }
     }
 
-    /// How many bytes from the start of a message may be shown; it may be the beginning of one,
-    /// unless it `is_whole`.
+    /// How many bytes from the start of a line or message may be shown; it may be the beginning
+    /// of one, unless it `is_whole`. No part of one shows more of it than the whole.
     pub(super) fn shown_bytes(&self, message: &[u8], is_whole: bool) -> usize {
-        match (self.is_secret)(&String::from_utf8_lossy(message)) {
-            true => 0,
-            false => shown_bytes(message, is_whole),
+        if !is_whole && self.incomplete == Incomplete::Hidden {
+            return 0;
         }
+        let shown = shown_bytes(message, is_whole);
+        // Of what is no text, no more is known than its beginning.
+        let text = message.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        (self.find_secret)(text).map_or(shown, |place| shown.min(place))
     }
 
     /// The note about a read; with its beginning, if that `is_shown`.
@@ -82,15 +100,12 @@ impl Explainer {
         while end > before && waiting.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
             end -= 1;
         }
-        if (self.is_secret)(&String::from_utf8_lossy(waiting)) {
-            return (Some(String::new()), true);
-        }
         let mut line_start = 0;
         while line_start < end {
             let line = &waiting[line_start..];
             let line_end = first_line_end(line, ends);
             let line = line_end.map_or(line, |end| &line[..end]);
-            let shown = shown_bytes(line, line_end.is_some() || is_packet);
+            let shown = self.shown_bytes(line, line_end.is_some() || is_packet);
             if shown < line.len() && line_start + line.len() > before {
                 let shown_end = (line_start + shown).max(before);
                 if shown_end < end {
@@ -159,7 +174,7 @@ mod tests {
     }
 
     fn note_with(before: &str, text: &[u8], is_packet: bool, ends: LineEnds) -> WireNote {
-        let explainer = Explainer::new(|text| text.contains("our own code"));
+        let explainer = Explainer::new(|text| text.find("our own code"), Incomplete::Judged);
         let waiting = [before.as_bytes(), text].concat();
         let (bytes, before, records) = (text.len(), before.len(), Vec::new());
         let waiting = &waiting;
@@ -224,7 +239,7 @@ mod tests {
     #[test]
     fn the_beginning_is_shown() {
         check_start("", b"hi\n", "hi\\n", false);
-        check_start("안", &"녕".as_bytes()[..1], "\\xeb", false);
+        check_start("안녕", &"하".as_bytes()[..1], "\\xed", false);
         check_start("", "가나다라마바사아자차".as_bytes(), "가나다라마바사아", false);
         check_start("x", "가나다라마바사아자차".as_bytes(), "가나다라마바사아", false);
         check_start("", b"one\ntwo\n", "one\\ntwo\\n", false);
@@ -235,10 +250,13 @@ mod tests {
         check_start("", b"/join #78e4c\n", "/join", true);
         check_start("/join #78", b"e4c\n", "", true);
         check_start("/jo", b"in #78e4c\n", "in", true);
+        check_start("", b"/jo", "/", true);
+        check_start("/", b"jo", "", true);
         check_start("", b"hi\n/teach 7F3K-9Q2M\nbye\n", "hi\\n/teach", true);
         check_start("", b"hi\n/teach 7F3K-9Q2M\n", "hi\\n/teach", true);
         check_start("7F3K", b"-9Q2M\n", "", true);
-        check_start("", b"this is our own code\n", "", true);
+        check_start("", b"this is our own code\n", "this is ", true);
+        check_start("this is our own", b" code\n", "", true);
         // The window ends before the secret does.
         check_start(
             "",
@@ -249,8 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_shown_of_what_may_become_a_secret_of_any_form() {
+        let explainer = Explainer::new(|text| text.find("열려라 참깨"), Incomplete::Hidden);
+        let line = "문아, 열려라 참깨\n".as_bytes();
+        for end in 0..line.len() {
+            assert_eq!(explainer.shown_bytes(&line[..end], false), 0);
+        }
+        assert_eq!(explainer.shown_bytes(line, true), "문아, ".len());
+        assert_eq!(explainer.shown_bytes(b"hello\n", true), 6);
+    }
+
+    #[test]
     fn nothing_is_shown_of_a_read_that_is_only_counted() {
-        let explainer = Explainer::new(|_| panic!("nobody asks"));
+        let explainer = Explainer::new(|_| panic!("nobody asks"), Incomplete::Judged);
         let waiting = b"hi\n";
         let read = ReadSeen {
             bytes: 3,

@@ -270,7 +270,10 @@ impl MessageTransport {
                 }
                 // Its code.
                 8 => 2,
-                _ => explainer.shown_bytes(&frame.start, true),
+                _ => {
+                    let is_whole = usize::try_from(frame.length) == Ok(frame.start.len());
+                    explainer.shown_bytes(&frame.start, is_whole)
+                }
             };
             frame.start.truncate(shown_bytes);
             let (from, frame) = (WireSide::Client, frame.into());

@@ -60,10 +60,20 @@ impl TeacherCode {
         super::same(&self.folded, &folded(given))
     }
 
-    /// Whether a text contains this code, in any spelling.
-    pub(super) fn is_in(&self, text: &str) -> bool {
+    /// Where in a text this code begins, in any spelling.
+    pub(super) fn find_in(&self, text: &str) -> Option<usize> {
         // Folding shrinks a character to no less than a third of its bytes.
-        3 * text.len() >= self.folded.len() && folded(text).contains(&self.folded)
+        if 3 * text.len() < self.folded.len() {
+            return None;
+        }
+        let before = folded(text).find(&self.folded)?;
+        let mut folded_bytes = 0;
+        let mut ends = text.char_indices().map(|(at, c)| {
+            folded_bytes += folded_char(c).map(char::len_utf8).sum::<usize>();
+            (at, folded_bytes)
+        });
+        // What is left of its first character is the first thing behind what stands before it.
+        ends.find(|(_, end)| *end > before).map(|(at, _)| at)
     }
 }
 
@@ -75,15 +85,16 @@ impl fmt::Debug for TeacherCode {
 
 /// The form used for comparison: only letters and digits, in capitals, with lookalikes unified.
 fn folded(text: &str) -> String {
-    let letters = text.chars().map(narrow).filter(|c| c.is_alphanumeric());
-    letters
-        .flat_map(char::to_uppercase)
-        .map(|c| match c {
-            'O' => '0',
-            'I' | 'L' => '1',
-            c => c,
-        })
-        .collect()
+    text.chars().flat_map(folded_char).collect()
+}
+
+fn folded_char(c: char) -> impl Iterator<Item = char> {
+    let letter = Some(narrow(c)).filter(|c| c.is_alphanumeric());
+    letter.into_iter().flat_map(char::to_uppercase).map(|c| match c {
+        'O' => '0',
+        'I' | 'L' => '1',
+        c => c,
+    })
 }
 
 /// The character in its normal width: Ａ becomes A.
@@ -128,12 +139,17 @@ mod tests {
         for given in ["", "7F3K-90Q", "7F3K-90QMM", "8F3K-90QM"] {
             assert!(!code.is(given), "{given}");
         }
-        for text in ["the code: 7f3k 90qm!", "a7F3K90QMb", "７Ｆ３Ｋ９０ＱＭ", "7\n f3k9\t0qm"]
-        {
-            assert!(code.is_in(text), "{text}");
+        for (text, before) in [
+            ("the code: 7f3k 90qm!", "the code: "),
+            ("a7F3K90QMb", "a"),
+            ("７Ｆ３Ｋ９０ＱＭ", ""),
+            ("7\n f3k9\t0qm", ""),
+            ("ß, 그리고 -7F3K90QM", "ß, 그리고 -"),
+        ] {
+            assert_eq!(code.find_in(text), Some(before.len()), "{text}");
         }
         for text in ["", "7F3K", "7F3K 90Q", "안녕하세요"] {
-            assert!(!code.is_in(text), "{text}");
+            assert_eq!(code.find_in(text), None, "{text}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Frames as they looked on the wire (RFC 6455 section 5.2), for learners: whole headers and the
 //! beginnings of payloads. What may be read is decided by the decoder.
 
+use std::fmt::Write as _;
+
 use madang_protocol::event::WireFrame;
 
 /// The number of payload bytes that are kept.
@@ -85,7 +87,12 @@ impl From<SeenFrame> for WireFrame {
 
 /// Bytes as `81 02 68`.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    let mut digits = String::with_capacity(3 * bytes.len());
+    for byte in bytes {
+        let gap = if digits.is_empty() { "" } else { " " };
+        write!(digits, "{gap}{byte:02x}").expect("a string takes everything");
+    }
+    digits
 }
 
 /// The frames that have arrived since they were taken last.
