@@ -121,7 +121,7 @@ impl Renderer {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
                 notice(self.notice(&Notice::Hidden(&names).text(self.lang)))
             }
-            ServerMessage::Wire(note) => {
+            ServerMessage::Wire { note, .. } => {
                 notice(self.notice(&sanitize_line(&Notice::Explained(note).text(self.lang))))
             }
             ServerMessage::Pong { token, .. } => {

@@ -119,7 +119,10 @@ fn events() -> BTreeMap<String, Fields> {
 
 fn answers() -> BTreeMap<String, Fields> {
     let mut answers = variants(SERVER_MESSAGE, "pub enum ServerMessage<'a> {");
-    answers.insert("wire".to_owned(), wire_fields());
+    // The note's fields stand in its place.
+    let wire = answers.get_mut("wire").expect("it is one");
+    assert!(wire.remove("note").is_some(), "{wire:?}");
+    wire.extend(wire_fields());
     answers
 }
 

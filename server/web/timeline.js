@@ -15,8 +15,7 @@ const NEWEST = 200;
 const MOST_CHANGES = 200;
 const CHANGES_MS = 10 * 60_000;
 
-/** The notes about a connection that this page has words for, and the most in one entry. */
-const NOTES = new Set(["connection", "read", "frame", "wait", "told", "queue"]);
+/** The most notes about a connection in one entry. */
 const MOST_NOTES = 12;
 
 export class Timeline {
@@ -103,7 +102,6 @@ export class Timeline {
 
   /** Something about this person's own connection; lines with nothing between them are one entry. */
   addWire(note) {
-    if (!NOTES.has(note.what)) return;
     const last = this.entries.at(-1);
     if (last?.kind !== "wire") {
       this.push({ kind: "wire", notes: [note] });

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use madang_protocol::{
     command::{CommandError, CommandSpec, Switch},
     event::{WireFraming, WireNote, WireTransport},
-    notice::Notice,
+    notice::{LessonNotice, Notice},
+    text::Lang,
 };
-use madang_server::admission::rate_limit::RateLimit;
+use madang_server::{admission::rate_limit::RateLimit, config::TeacherCode};
 use madang_tests::{TestClient, TestServer, WebSocketClient, told};
 use serde_json::{Value, json};
 
@@ -22,9 +23,12 @@ fn explained(note: &WireNote) -> String {
 
 /// What `/wire on` is answered with over TCP.
 fn begun(framing: WireFraming, encrypted: bool) -> String {
-    let transport = WireTransport::Tcp;
-    let connection = WireNote::Connection { transport, encrypted, framing };
-    told(Notice::Wire(Switch::On)) + &explained(&connection)
+    told(Notice::Wire(Switch::On)) + &explained(&connection(framing, encrypted))
+}
+
+/// The first note over TCP.
+fn connection(framing: WireFraming, encrypted: bool) -> WireNote {
+    WireNote::Connection { transport: WireTransport::Tcp, encrypted, framing }
 }
 
 /// A read of whole lines.
@@ -62,24 +66,37 @@ fn round(bytes: usize, members: usize) -> String {
     explained(&WireNote::Told { rounds: 1, lines: 1, bytes, members, calls: 1 })
 }
 
+/// An answer.
+fn private(lines: usize, bytes: usize) -> String {
+    explained(&WireNote::Private { lines, bytes, calls: 1 })
+}
+
 #[test]
 fn lines_and_a_syllable_that_was_cut_are_explained() {
     let server = TestServer::start(|_| {});
     let (mut alice, mut bob) = server.login_two("alice", "bob");
-    let hangul = "안녕\n".as_bytes();
+    let hangul = "안녕하세요\n".as_bytes();
     alice.send("/wire on\n").expect("\n");
-    alice.expect_next(explained(&WireNote::Connection {
-        transport: WireTransport::Tcp,
-        encrypted: false,
-        framing: WireFraming::Lines,
-    }));
-    alice.send(&hangul[..4]).expect_next(explained(&unfinished(4, "안\\xeb", false, 1)));
-    alice.send(&hangul[4..]).expect_next(explained(&lines(3, "\\x85\\x95\\n", 1)));
-    alice.expect_next("[alice] 안녕\n").expect_next(round(15, 2));
+    alice.expect_next(explained(&connection(WireFraming::Lines, false)));
+    alice.send(&hangul[..7]).expect_next(explained(&unfinished(7, "안녕\\xed", false, 1)));
+    alice.send(&hangul[7..]).expect_next(explained(&lines(9, "\\x95\\x98세요\\n", 1)));
+    alice.expect_next("[alice] 안녕하세요\n").expect_next(round(24, 2));
     // Only what others say was sent since, and nothing that was explained.
     bob.send("hi\n").expect("[bob] hi\n");
     alice.expect_next("[bob] hi\n").expect_next(round(9, 2));
     bob.expect_nothing();
+}
+
+#[test]
+fn what_is_sent_outside_of_rounds_is_explained() {
+    let server = TestServer::start(|_| {});
+    let (mut alice, mut bob) = server.login_two("alice", "bob");
+    alice.send("/wire on\n").expect_next(begun(WireFraming::Lines, false));
+    alice.send("/ping\n").expect_next(explained(&lines(6, "/ping\\n", 1)));
+    alice.expect_next("퐁\n").expect_next(private(1, 4));
+    bob.send("/msg alice psst\n");
+    let whisper = "[귓속말 bob] psst\n";
+    alice.expect_next(whisper).expect_next(private(1, whisper.len()));
 }
 
 #[test]
@@ -104,7 +121,7 @@ fn a_packet_without_a_line_end_is_explained() {
         records: Vec::new(),
     }));
     carol.expect_next(explained(&WireNote::Framing { framing: WireFraming::Lines }));
-    carol.expect_next("퐁\n");
+    carol.expect_next("퐁\n").expect_next(private(1, 4));
 }
 
 #[test]
@@ -200,6 +217,7 @@ fn programs_over_tcp_get_notes_as_json() {
     heidi.expect_message("ack");
     let connection = json!({
         "type": "wire", "what": "connection", "transport": "tcp", "framing": "lines",
+        "text": connection(WireFraming::Lines, false).text(Lang::Ko),
     });
     assert_eq!(heidi.expect_message("wire"), connection);
     heidi.send("{\"type\":\"say\",\"text\":\"hi\"}\n");
@@ -250,7 +268,7 @@ fn nothing_secret_is_shown_at_any_door_however_it_is_cut() {
             // What was said to everyone is shown as what it is.
             let told = shown.lines().filter(|line| is_explained(line));
             for line in told {
-                for part in secret.split('-').skip(1) {
+                for part in secret.split('-') {
                     assert!(!line.contains(part) && !line.contains(&hex(part)), "{part}: {line}");
                 }
                 assert!(!line.contains(secret), "{line}");
@@ -318,6 +336,54 @@ fn nothing_secret_is_shown_at_any_door_however_it_is_cut() {
         typist.send("\n/ping\n");
         check(&typist.expect("퐁\n"), &secrets);
     }
+}
+
+#[test]
+fn nothing_unfinished_is_shown_where_the_teachers_code_may_be_any_words() {
+    let server = TestServer::start(|config| {
+        config.teacher_code = TeacherCode::parse("열려라 참깨 반가워").ok();
+    });
+    let mut niaj = server.login("niaj");
+    niaj.send("/wire on\n").expect_next(begun(WireFraming::Lines, false));
+    let hidden = |bytes: usize, waiting: usize, lines: usize| {
+        explained(&WireNote::Read {
+            reads: 1,
+            bytes,
+            start: Some(String::new()),
+            hidden: true,
+            lines: Some(lines),
+            packet: false,
+            waiting,
+            cut: 0,
+            records: Vec::new(),
+        })
+    };
+    niaj.send("문아, 열려라").expect_next(hidden(17, 17, 0));
+    niaj.send(" 참깨 반가워\n").expect_next(hidden(18, 0, 1));
+    let refused = told(Notice::Lesson(LessonNotice::CodeInText));
+    niaj.expect_next(&refused).expect_next(private(1, refused.len()));
+    // What has ended is known not to be the code.
+    niaj.send("문아, 반가워\n").expect_next(explained(&lines(18, "문아, 반가워\\n", 1)));
+}
+
+#[test]
+fn programs_get_the_words_in_the_language_of_their_connection() {
+    let server = TestServer::start(|_| {});
+    let mut olivia = server.login_json("olivia");
+    let mut command = |line: &str| olivia.send_json(json!({"type": "command", "line": line}));
+    command("/lang en");
+    command("/wire on");
+    command("/lang ko");
+    command("/wire off");
+    command("/wire on");
+    let mut words = || loop {
+        let message = olivia.expect_json();
+        if message["what"] == "connection" {
+            return message["text"].clone();
+        }
+    };
+    assert_eq!(words(), connection(WireFraming::Lines, false).text(Lang::En));
+    assert_eq!(words(), connection(WireFraming::Lines, false).text(Lang::Ko));
 }
 
 #[test]

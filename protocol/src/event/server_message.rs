@@ -421,7 +421,14 @@ pub enum ServerMessage<'a> {
         seconds: Option<u64>,
     },
     /// Something about one's own connection, after `/wire on`.
-    Wire(Box<WireNote>),
+    Wire {
+        /// What it is.
+        #[serde(flatten)]
+        note: Box<WireNote>,
+        /// The same in words, in the language of the connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<Cow<'a, str>>,
+    },
     /// An event of the room.
     #[serde(untagged)]
     Event(Event),
@@ -466,8 +473,7 @@ impl Limits {
 }
 
 impl ServerMessage<'_> {
-    /// Reads one line from a server; `None` if it is not JSON, or of a type that this version
-    /// doesn't know.
+    /// Reads one line from a server; `None` if it is not JSON, or of an unknown type.
     pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
         serde_json::from_str(line).ok()
     }

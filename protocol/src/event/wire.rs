@@ -98,6 +98,28 @@ pub enum WireNote {
         /// In how many system calls they went to the member.
         calls: usize,
     },
+    /// Lines for this member only were sent: answers, acks, whispers, history.
+    Private {
+        /// How many lines.
+        lines: usize,
+        /// How many bytes, without TLS.
+        bytes: usize,
+        /// In how many system calls they went to the member.
+        calls: usize,
+    },
+    /// The member reads more slowly than others speak: much waits, and some of it is read by now.
+    /// It comes before what waits.
+    Filling {
+        /// How much waits, in bytes.
+        bytes: usize,
+        /// How much may wait.
+        limit: usize,
+        /// For how long something has waited.
+        milliseconds: u64,
+        /// How many events were skipped so far.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        skipped: usize,
+    },
     /// The member read more slowly than others spoke, and has read everything by now.
     Queue {
         /// The most that waited, in bytes.
@@ -237,6 +259,14 @@ impl WireNote {
                 (*members, *calls) = (now_members, *calls + more_calls);
             }
             (
+                WireNote::Private { lines, bytes, calls },
+                WireNote::Private { lines: more_lines, bytes: more_bytes, calls: more_calls },
+            ) => {
+                *lines += more_lines;
+                *bytes += more_bytes;
+                *calls += more_calls;
+            }
+            (
                 WireNote::Queue { bytes, limit, milliseconds, skipped, dropped },
                 WireNote::Queue {
                     bytes: other,
@@ -326,6 +356,10 @@ mod tests {
         let mut note = told(1, 3);
         assert_eq!(note.merge(told(2, 4)), None);
         assert_eq!(note, WireNote::Told { rounds: 3, lines: 4, bytes: 40, members: 4, calls: 2 });
+        let private = |lines| WireNote::Private { lines, bytes: 10 * lines, calls: 1 };
+        let mut note = private(1);
+        assert_eq!(note.merge(private(2)), None);
+        assert_eq!(note, WireNote::Private { lines: 3, bytes: 30, calls: 2 });
         let wait = |milliseconds| WireNote::Wait { waits: 1, milliseconds };
         let mut note = wait(100);
         assert_eq!(note.merge(told(1, 3)), Some(told(1, 3)));

@@ -6,12 +6,23 @@ use crate::{
     text::Lang,
 };
 
+impl WireNote {
+    /// What it says, in words.
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::Ko => in_korean(self),
+            Lang::En => in_english(self),
+        }
+    }
+}
+
 /// A note as a line that nobody can have said: `-- wire: … --`.
 pub(super) fn explained(note: &WireNote, lang: Lang) -> String {
-    match lang {
-        Lang::Ko => format!("-- 통신: {} --", in_korean(note)),
-        Lang::En => format!("-- wire: {} --", in_english(note)),
-    }
+    let label = match lang {
+        Lang::Ko => "통신",
+        Lang::En => "wire",
+    };
+    format!("-- {label}: {} --", note.text(lang))
 }
 
 fn in_english(note: &WireNote) -> String {
@@ -32,7 +43,11 @@ fn in_english(note: &WireNote) -> String {
             };
             if let Some(start) = start {
                 let first = if *reads > 1 { ", the first" } else { "" };
-                text.push_str(&format!("{first} {}", shown(start, *hidden)));
+                match (shown(start, *hidden), *reads) {
+                    (Some(shown), _) => text.push_str(&format!("{first} {shown}")),
+                    (None, 1) => text.push_str(", not shown"),
+                    (None, _) => text.push_str(", the first not shown"),
+                }
             }
             match (lines, *waiting) {
                 (None, _) => {}
@@ -107,6 +122,21 @@ fn in_english(note: &WireNote) -> String {
             let (calls, members) = (many(*calls, "system call"), many(*members, "member"));
             format!("{rounds} for {members}: {lines}, {bytes}, sent to you in {calls}")
         }
+        WireNote::Private { lines, bytes, calls } => {
+            let (lines, bytes) = (many(*lines, "line"), many(*bytes, "byte"));
+            format!("for you only: {lines}, {bytes}, sent in {}", many(*calls, "system call"))
+        }
+        WireNote::Filling { bytes, limit, milliseconds, skipped } => {
+            let (bytes, limit) = (grouped(*bytes), grouped(*limit));
+            let mut text = format!(
+                "you read too slowly: {bytes} of {limit} bytes are waiting, the first for \
+                 {milliseconds} ms"
+            );
+            if *skipped > 0 {
+                text.push_str(&format!("; {} skipped so far", many(*skipped, "event")));
+            }
+            text
+        }
         WireNote::Queue { bytes, limit, milliseconds, skipped, dropped } => {
             let (bytes, limit) = (grouped(*bytes), grouped(*limit));
             let mut text = format!(
@@ -153,7 +183,8 @@ fn in_korean(note: &WireNote) -> String {
             };
             if let Some(start) = start {
                 let first = if *reads > 1 { "처음은 " } else { "" };
-                text.push_str(&format!("({first}{})", shown(start, *hidden)));
+                let shown = shown(start, *hidden).unwrap_or("가림".into());
+                text.push_str(&format!("({first}{shown})"));
             }
             match (lines, *waiting) {
                 (None, _) => {}
@@ -230,6 +261,21 @@ fn in_korean(note: &WireNote) -> String {
                  나에게는 시스템 호출 {calls}번으로 보냈습니다"
             )
         }
+        WireNote::Private { lines, bytes, calls } => {
+            let (lines, bytes) = (grouped(*lines), grouped(*bytes));
+            format!("나에게만 {lines}줄({bytes}바이트)을 시스템 호출 {calls}번으로 보냈습니다")
+        }
+        WireNote::Filling { bytes, limit, milliseconds, skipped } => {
+            let (bytes, limit) = (grouped(*bytes), grouped(*limit));
+            let mut text = format!(
+                "읽는 속도가 느립니다. {milliseconds}ms 전부터 밀려, 지금 {bytes}바이트(한도 {limit})가 \
+                 기다립니다"
+            );
+            if *skipped > 0 {
+                text.push_str(&format!(". 지금까지 알림 {}개를 건너뛰었습니다", grouped(*skipped)));
+            }
+            text
+        }
         WireNote::Queue { bytes, limit, milliseconds, skipped, dropped } => {
             let (bytes, limit) = (grouped(*bytes), grouped(*limit));
             let mut text = format!(
@@ -257,10 +303,13 @@ fn korean_framing(framing: WireFraming) -> &'static str {
     }
 }
 
-/// `"hi\n"`, or `"/join"…` if more is hidden.
-fn shown(start: &str, hidden: bool) -> String {
-    let more = if hidden { "…" } else { "" };
-    format!("\"{start}\"{more}")
+/// `"hi\n"`, or `"/join"…` if more is hidden; none if all of it is.
+fn shown(start: &str, hidden: bool) -> Option<String> {
+    match (start, hidden) {
+        ("", true) => None,
+        (start, true) => Some(format!("\"{start}\"…")),
+        (start, false) => Some(format!("\"{start}\"")),
+    }
 }
 
 /// The beginning of a frame's payload, if it is shown.
@@ -339,6 +388,16 @@ mod tests {
             &read("/join", true, Reading { bytes: 38, lines: 1, ..one }),
             "read 38 bytes \"/join\"…: 1 line",
             "38바이트를 읽었습니다(\"/join\"…): 1줄입니다",
+        );
+        check(
+            &read("", true, Reading { bytes: 3, waiting: 3, ..one }),
+            "read 3 bytes, not shown: no line end, 3 bytes wait",
+            "3바이트를 읽었습니다(가림): 줄 끝이 없어 3바이트가 기다립니다",
+        );
+        check(
+            &read("", true, Reading { reads: 2, bytes: 6, lines: 1, ..one }),
+            "read 6 bytes in 2 reads, the first not shown: 1 line",
+            "2번에 걸쳐 6바이트를 읽었습니다(처음은 가림): 1줄입니다",
         );
         let many = Reading { reads: 40, bytes: 1_040, lines: 12, waiting: 1, ..one };
         check(
@@ -430,6 +489,18 @@ mod tests {
             "one round for 3 members: 1 line, 11 bytes, sent to you in 1 system call",
             "방에서 3명에게 한 번에 1줄(11바이트)을 보냈습니다. 나에게는 시스템 호출 1번으로 \
              보냈습니다",
+        );
+        check(
+            &WireNote::Private { lines: 2, bytes: 1_100, calls: 1 },
+            "for you only: 2 lines, 1,100 bytes, sent in 1 system call",
+            "나에게만 2줄(1,100바이트)을 시스템 호출 1번으로 보냈습니다",
+        );
+        check(
+            &WireNote::Filling { bytes: 200_000, limit: 262_144, milliseconds: 900, skipped: 3 },
+            "you read too slowly: 200,000 of 262,144 bytes are waiting, the first for 900 ms; \
+             3 events skipped so far",
+            "읽는 속도가 느립니다. 900ms 전부터 밀려, 지금 200,000바이트(한도 262,144)가 기다립니다. \
+             지금까지 알림 3개를 건너뛰었습니다",
         );
         check(
             &WireNote::Queue {

@@ -26,7 +26,7 @@ use crate::{
     },
     delivery::outbox::Alarm,
     room::{Coming, Greeting, HistorySpan, Question, Room, refusal::Refusal},
-    transport::explainer::Explainer,
+    transport::explainer::{Explainer, Incomplete},
 };
 
 /// How many wrong teacher's codes end a connection.
@@ -205,6 +205,7 @@ impl Connection {
             session.change_lang(lang);
         }
         self.change_form();
+        self.outbox.change_wire_lang(lang);
         let told = self.caller(nonce).tell(&Notice::LangSet);
         self.send(told.answer);
     }
@@ -225,10 +226,14 @@ impl Connection {
         self.send(caller.done_with(answer).answer);
         if switch == Switch::On {
             let alarm: Arc<dyn Alarm> = self.shared.timekeeper.clone();
-            self.outbox.change_wire(Some(alarm));
+            self.outbox.change_wire(Some((alarm, self.lang)));
             let shared = self.shared.clone();
-            let is_secret = move |text: &str| shared.users.teachers.gives_away(text);
-            self.transport.explain(Some(Explainer::new(is_secret)));
+            let incomplete = match shared.users.teachers.has_chosen_code() {
+                true => Incomplete::Hidden,
+                false => Incomplete::Judged,
+            };
+            let find_code = move |text: &str| shared.users.teachers.find_code(text);
+            self.transport.explain(Some(Explainer::new(find_code, incomplete)));
         }
     }
 

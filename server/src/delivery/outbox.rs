@@ -234,13 +234,15 @@ impl Outbox {
         now: Instant,
     ) {
         let mut state = self.state.lock();
-        let mut rest = part;
+        let calls = state.explained_calls();
+        let mut rest = part.clone();
         while state.phase == Phase::Open && !rest.is_empty() {
             let events = rendered.front(&rest, REPLAY_BYTES);
             rest.start = events.end;
             state.answered_bytes += rendered.bytes(&events).len();
             self.offer_locked(&mut state, rendered, events, now, Body::replay);
         }
+        self.explain_private(&mut state, calls, rendered.bytes(&part));
     }
 
     #[inline]
@@ -294,10 +296,20 @@ impl Outbox {
     pub(crate) fn push(self: &Arc<Self>, lines: &[u8]) {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
-            let bytes = state.carrier.carry(lines);
-            state.answered_bytes += bytes.len();
-            self.push_locked(&mut state, &bytes);
+            self.push_answer(&mut state, lines);
         }
+    }
+
+    fn push_answer(self: &Arc<Self>, state: &mut MutexGuard<'_, OutboxState>, lines: &[u8]) {
+        let bytes = state.carrier.carry(lines);
+        state.answered_bytes += bytes.len();
+        self.push_private(state, &bytes);
+    }
+
+    fn push_private(self: &Arc<Self>, state: &mut MutexGuard<'_, OutboxState>, bytes: &[u8]) {
+        let calls = state.explained_calls();
+        self.push_locked(state, bytes);
+        self.explain_private(state, calls, bytes);
     }
 
     /// Queues lines for this connection only, if there is space for them; false if there is
@@ -309,7 +321,7 @@ impl Outbox {
             && !self.bounds.is_private_backlog_full();
         if state.phase == Phase::Open && fits {
             let bytes = state.carrier.carry(lines);
-            self.push_locked(&mut state, &bytes);
+            self.push_private(&mut state, &bytes);
         }
         state.phase == Phase::Open && fits
     }
@@ -328,6 +340,7 @@ impl Outbox {
             return;
         }
         state.answered_bytes += bytes.len();
+        let calls = state.explained_calls();
         if state.queue.is_empty() {
             match self.send(&mut state, bytes) {
                 Sent::Taken(count) => sent = count,
@@ -337,6 +350,7 @@ impl Outbox {
         if sent < bytes.len() {
             self.enqueue(&mut state, Body::Answer(answer.clone()), Instant::now(), sent);
         }
+        self.explain_private(&mut state, calls, bytes);
     }
 
     /// Queues bytes of the carrier itself, unframed.
@@ -358,9 +372,7 @@ impl Outbox {
         state.owed_acks -= 1;
         let is_accepted = matches!(state.phase, Phase::Open | Phase::Owing);
         if is_accepted {
-            let bytes = state.carrier.carry(ack);
-            state.answered_bytes += bytes.len();
-            self.push_locked(&mut state, &bytes);
+            self.push_answer(&mut state, ack);
         }
         if state.owed_acks == 0 {
             self.say_farewell(&mut state);
@@ -447,6 +459,8 @@ impl Outbox {
         if state.queue.is_empty() {
             self.waker.disarm(self.number, None);
             self.explain_drained(state);
+        } else if state.wire.is_some() {
+            self.explain_filling(state);
         }
         self.changed.notify_all();
     }

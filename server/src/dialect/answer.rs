@@ -1,7 +1,7 @@
 //! An answer to one member, in the form of its connection.
 
 use madang_protocol::{
-    event::{Event, LessonNow, RoomSummary, ServerMessage},
+    event::{Event, LessonNow, RoomSummary, ServerMessage, WireNote},
     notice::{Goodbye, Notice},
     text::Lang,
 };
@@ -78,6 +78,12 @@ impl Answer {
         if let Some(nonce) = nonce {
             self.message(&ServerMessage::Ack { nonce: nonce.into(), id: None, durable: None });
         }
+    }
+
+    /// Adds something about the member's own connection.
+    pub(crate) fn wire(&mut self, note: WireNote) {
+        let text = self.is_for_programs().then(|| note.text(self.lang).into());
+        self.message(&ServerMessage::Wire { note: Box::new(note), text });
     }
 
     /// Adds a message.

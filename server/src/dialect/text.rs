@@ -150,7 +150,7 @@ impl Dialect for TextLines {
             | ServerMessage::Asked { .. }
             | ServerMessage::Attendance { .. } => {}
             ServerMessage::Pong { token, .. } => say(Notice::Pong(token.as_deref())),
-            ServerMessage::Wire(note) => say(Notice::Explained(note)),
+            ServerMessage::Wire { note, .. } => say(Notice::Explained(note)),
             ServerMessage::Event(event) => self.write_event(event, words, out),
         }
         if let Some(text) = lesson_answer(message, words.lang, clock::now()) {

@@ -62,6 +62,8 @@ pub(super) enum Body {
     /// An answer that other connections get too; private like the next.
     Answer(Arc<Rendered>),
     Private(Box<[u8]>),
+    /// What nobody has asked for and nobody waits for; it is not skipped.
+    Note(Box<[u8]>),
     Mark {
         mark: Mark,
         bytes: Vec<u8>,
@@ -92,7 +94,7 @@ impl Entry {
                 rendered.bytes(events)
             }
             Body::Answer(rendered) => rendered.all_bytes(),
-            Body::Private(bytes) => bytes,
+            Body::Private(bytes) | Body::Note(bytes) => bytes,
             Body::Mark { bytes, .. } => bytes,
         }
     }
@@ -107,7 +109,7 @@ impl Entry {
             Body::Live { rendered, .. }
             | Body::Replay { rendered, .. }
             | Body::Answer(rendered) => Some(rendered),
-            Body::Private(_) | Body::Mark { .. } => None,
+            Body::Private(_) | Body::Note(_) | Body::Mark { .. } => None,
         }
     }
 
@@ -170,6 +172,24 @@ impl Queue {
         }
     }
 
+    /// Puts a note before what was not begun. `holds_byte` is as for [`skip`](Self::skip).
+    pub(super) fn put_note(&mut self, bytes: Box<[u8]>, holds_byte: bool, bounds: &Bounds) {
+        let at = self.begun(holds_byte).min(self.entries.len());
+        // It must not look as if what waits behind it had come later than it has.
+        let since = self.entries.front().map_or_else(Instant::now, |first| first.since);
+        let entry = Entry { body: Body::Note(bytes), since };
+        self.count(&entry, bounds);
+        self.entries.insert(at, entry);
+        self.settled += usize::from(at <= self.settled);
+        self.open_mark = self.open_mark.map(|mark| mark + usize::from(at <= mark));
+    }
+
+    /// How many entries were begun: one or none. `holds_byte` means that the first one was, even
+    /// if none of its bytes was sent.
+    fn begun(&self, holds_byte: bool) -> usize {
+        usize::from(self.sent_bytes > 0 || holds_byte)
+    }
+
     /// Removes `count` more sent bytes.
     pub(super) fn take_out(&mut self, count: usize, bounds: &Bounds) {
         let mut count = self.sent_bytes + count;
@@ -209,7 +229,7 @@ impl Queue {
         carrier: Carrier,
         bounds: &Bounds,
     ) -> u64 {
-        let begun = usize::from(self.sent_bytes > 0 || holds_byte);
+        let begun = self.begun(holds_byte);
         let Some(newest) = self.entries.len().checked_sub(1).filter(|newest| *newest >= begun)
         else {
             return 0;
@@ -232,7 +252,7 @@ impl Queue {
             let gives_way = match entry.body {
                 Body::Live { .. } => true,
                 Body::Replay { .. } | Body::Mark { .. } => what == Skipped::LiveAndReplays,
-                Body::Answer(_) | Body::Private(_) => false,
+                Body::Answer(_) | Body::Private(_) | Body::Note(_) => false,
             };
             if at == newest || !gives_way {
                 self.entries.push_back(entry);
@@ -245,7 +265,9 @@ impl Queue {
                     rendered.mark(&events)
                 }
                 Body::Mark { mark, .. } => mark,
-                Body::Answer(_) | Body::Private(_) => unreachable!("they never give way"),
+                Body::Answer(_) | Body::Private(_) | Body::Note(_) => {
+                    unreachable!("they never give way")
+                }
             };
             self.put_mark(mark, entry.since, &mut changed, bounds);
         }

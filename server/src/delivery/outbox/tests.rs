@@ -8,6 +8,7 @@ use madang_protocol::{
     text::{Lang, LineEnd},
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::*;
 use crate::{
@@ -529,7 +530,7 @@ impl Bench {
     fn explaining(self) -> (Bench, Arc<FakeAlarm>) {
         let alarm = Arc::new(FakeAlarm::default());
         self.outbox.change_form(Form::JSON);
-        assert!(self.outbox.change_wire(Some(alarm.clone())));
+        assert!(self.outbox.change_wire(Some((alarm.clone(), Lang::En))));
         (self, alarm)
     }
 
@@ -539,7 +540,7 @@ impl Bench {
         let messages = text.lines().filter_map(ServerMessage::parse);
         messages
             .filter_map(|message| match message {
-                ServerMessage::Wire(note) => Some(*note),
+                ServerMessage::Wire { note, .. } => Some(*note),
                 _ => None,
             })
             .collect()
@@ -598,6 +599,125 @@ fn a_queue_is_explained_once_it_is_empty_with_all_that_was_skipped_and_dropped()
         panic!("{notes:?}")
     };
     assert_eq!((bytes, told as u64), (most, skipped));
+}
+
+#[test]
+fn much_that_waits_is_told_of_before_it_once_some_was_read() {
+    let (mut bench, alarm) = Bench::new(1_000, 1).explaining();
+    (0..40).for_each(|_| bench.offer(1));
+    bench.make_space(2);
+    let mut counted = TrafficSum::default();
+    counted += &bench.traffic;
+    let waiting = bench.outbox.state.lock().queue.waiting_bytes();
+    // It goes on with what was begun, and the note comes next.
+    bench.make_space(3);
+    assert!(bench.notes().is_empty() && *alarm.set.lock() == 0);
+    bench.make_space(usize::MAX);
+    let text = bench.socket.text();
+    let types: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let types: Vec<_> = types.iter().map(|it| it["type"].as_str().unwrap_or_default()).collect();
+    assert_eq!(types, ["said", "wire", "gap", "said", "said"], "{text}");
+    let notes = bench.notes();
+    let [WireNote::Filling { bytes, limit: 1_000, skipped, .. }] = notes[..] else {
+        panic!("{notes:?}")
+    };
+    let note = text.lines().nth(1).map_or(0, |line| queue::cost(line.len() + 1));
+    assert_eq!((bytes + note, skipped as u64), (waiting, counted.skipped));
+    bench.outbox.tell_notes();
+    assert!(matches!(bench.notes()[..], [_, WireNote::Queue { .. }]));
+    assert_eq!(bench.waiting(), (0, false));
+}
+
+#[test]
+fn a_note_about_what_waits_takes_no_space_from_it_and_comes_once() {
+    let (bench, _) = Bench::new(1_000, 1).explaining();
+    let line = |bytes: usize| ["x".repeat(bytes - 1).as_bytes(), b"\n"].concat();
+    bench.outbox.push(&line(500));
+    bench.outbox.push(&line(300));
+    let waiting = || bench.outbox.state.lock().queue.waiting_bytes();
+    let full = waiting();
+    bench.make_space(1);
+    assert_eq!(waiting(), full, "there is no space");
+    bench.make_space(500);
+    assert!(waiting() > queue::cost(300), "it is told of now");
+    let told = waiting();
+    bench.make_space(1);
+    assert_eq!(waiting(), told);
+    bench.make_space(usize::MAX);
+    let notes = bench.notes();
+    assert!(matches!(notes[..], [WireNote::Filling { .. }]), "{notes:?}");
+}
+
+#[test]
+fn what_is_sent_to_its_member_only_is_told_of_too() {
+    let (bench, alarm) = Bench::new(1_000, usize::MAX).explaining();
+    bench.outbox.push(b"answer\n");
+    assert!(bench.outbox.try_push(b"a\nwhisper\n"));
+    bench.outbox.owe_ack();
+    assert!(bench.outbox.pay_ack(b"ack\n"));
+    let mut batch = Batch::new(bench.room.clone());
+    let stamp = Stamp { id: 1, time: Time::from_millis(0), room: bench.room.clone() };
+    let (user, text) = ("u".into(), "old".into());
+    batch.push(Event::Said { stamp, user, text, me: false, teacher: false }, 1);
+    let rendered = batch.rendered(Form::JSON, Carrier::Lines).clone();
+    bench.outbox.offer_rendered(&rendered, 0..1, Instant::now());
+    bench.outbox.push_rendered(&rendered);
+    let bytes = bench.socket.text().len();
+    assert!(bench.notes().is_empty());
+    assert_eq!(*alarm.set.lock(), 1);
+    bench.outbox.tell_notes();
+    assert_eq!(bench.notes(), [WireNote::Private { lines: 6, bytes, calls: 5 }]);
+    // What the carrier itself sends is none of that.
+    bench.outbox.push_bytes(b"pong");
+    bench.outbox.tell_notes();
+    assert_eq!(bench.notes().len(), 1);
+}
+
+/// A round's line, and an answer: how many allocations they cost its member.
+fn allocations_of_a_line(outbox: &Arc<Outbox>, form: Form, carrier: Carrier) -> u64 {
+    let mut batch = Batch::new("lobby".into());
+    let stamp = Stamp { id: 1, time: Time::from_millis(0), room: "lobby".into() };
+    let (user, text) = ("u".into(), "words ".repeat(100));
+    batch.push(Event::Said { stamp, user, text, me: false, teacher: false }, 1);
+    // Others have had it rendered.
+    let rendered = batch.rendered(form, carrier).clone();
+    let counted = allocation_counter::measure(|| {
+        outbox.offer(&mut batch, 0..1, Instant::now());
+        outbox.push_rendered(&rendered);
+    });
+    counted.count_total
+}
+
+#[test]
+fn a_line_costs_its_member_no_allocation_and_one_who_sees_it_explained_few() {
+    // The list of notes.
+    const NOTES: u64 = 1;
+    // What a frame looks like, and whether its first words may be a secret; 33 were counted, and
+    // 21 for the lists of words, which are read once.
+    const FRAME: u64 = 60;
+    for (form, carrier, most) in [
+        (FORM, Carrier::Lines, NOTES),
+        (Form::JSON, Carrier::Lines, NOTES),
+        (FORM, Carrier::WebSocket, NOTES + FRAME),
+        (Form::JSON, Carrier::WebSocket, NOTES + FRAME),
+    ] {
+        let bench = Bench::new(1_000, usize::MAX);
+        bench.socket.change(|state| state.forgets = true);
+        let outbox = &bench.outbox;
+        outbox.change_form(form);
+        outbox.change_carrier(carrier);
+        assert_eq!(allocations_of_a_line(outbox, form, carrier), 0, "never explained");
+        outbox.change_wire(Some((Arc::new(FakeAlarm::default()), Lang::En)));
+        let first = allocations_of_a_line(outbox, form, carrier);
+        assert!((1..=most).contains(&first), "{first} for the first line");
+        for _ in 0..100 {
+            let more = allocations_of_a_line(outbox, form, carrier);
+            assert_eq!(more, 0, "for another line, which is only counted");
+        }
+        outbox.change_wire(None);
+        assert_eq!(allocations_of_a_line(outbox, form, carrier), 0, "no longer explained");
+    }
 }
 
 #[test]

@@ -10,14 +10,15 @@ use std::{
 };
 
 use madang_protocol::{
-    event::{ServerMessage, WireFrame, WireNote, WireSide},
+    event::{WireFrame, WireNote, WireSide},
     secret::shown_bytes,
+    text::Lang,
 };
 
-use super::{Body, Outbox, OutboxState, Phase};
+use super::{Body, Outbox, OutboxState, Phase, queue};
 use crate::{
     delivery::{batch::Rendered, carrier::Carrier},
-    dialect::answer::Answer,
+    dialect::{Form, answer::Answer},
     sync::MutexGuard,
     transport::websocket::seen::SeenFrames,
 };
@@ -28,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How far lines may be ahead of that: five at once.
 const BURST: Duration = PAUSE.saturating_mul(4);
 
+/// Which part of its bound a queue holds when that is told before it is empty.
+const MUCH: usize = 4;
+
 /// Has [`Outbox::tell_notes`] called later.
 pub(crate) trait Alarm: Send + Sync {
     /// Has it called at `at`. Called under the outbox's lock.
@@ -37,6 +41,8 @@ pub(crate) trait Alarm: Send + Sync {
 /// What a member is to be told about its connection.
 pub(super) struct Wire {
     alarm: Arc<dyn Alarm>,
+    /// The language of the texts in messages to programs.
+    lang: Lang,
     /// One note of a kind.
     waiting: Vec<WireNote>,
     /// When the lines told so far would be through at five a second.
@@ -58,12 +64,15 @@ struct Filling {
     skipped: usize,
     /// Whether it holds more than notes.
     is_explained: bool,
+    /// Whether that was told since it has grown.
+    is_told: bool,
 }
 
 impl Wire {
-    fn new(alarm: Arc<dyn Alarm>) -> Wire {
+    fn new(alarm: Arc<dyn Alarm>, lang: Lang) -> Wire {
         Wire {
             alarm,
+            lang,
             waiting: Vec::new(),
             paid_until: Instant::now(),
             is_set: false,
@@ -89,16 +98,25 @@ impl Wire {
     /// Takes the notes that may be told now.
     fn take(&mut self, now: Instant) -> Vec<WireNote> {
         let mut count = 0;
-        while count < self.waiting.len() && self.next_at() <= now {
-            self.paid_until = self.paid_until.max(now) + PAUSE;
+        while count < self.waiting.len() && self.may_tell(now) {
             count += 1;
         }
         self.waiting.drain(..count).collect()
     }
 
+    /// Whether one line more may be told now; it counts then.
+    fn may_tell(&mut self, now: Instant) -> bool {
+        let may = self.next_at() <= now;
+        if may {
+            self.paid_until = self.paid_until.max(now) + PAUSE;
+        }
+        may
+    }
+
     /// Something was queued, and `bytes` wait now.
     pub(super) fn note_filling(&mut self, bytes: usize, now: Instant) {
-        let new = Filling { since: now, most_bytes: 0, skipped: 0, is_explained: false };
+        let new =
+            Filling { since: now, most_bytes: 0, skipped: 0, is_explained: false, is_told: false };
         let filling = self.filling.get_or_insert(new);
         filling.most_bytes = filling.most_bytes.max(bytes);
         filling.is_explained |= !self.is_telling;
@@ -113,6 +131,12 @@ impl Wire {
 }
 
 impl OutboxState {
+    /// How many system calls have been made to send, if that will be explained.
+    #[inline]
+    pub(super) fn explained_calls(&self) -> Option<usize> {
+        self.wire.as_ref().map(|_| self.calls())
+    }
+
     /// How many system calls have been made to send.
     fn calls(&self) -> usize {
         self.sink.as_ref().map_or(0, |sink| sink.calls())
@@ -120,15 +144,23 @@ impl OutboxState {
 }
 
 impl Outbox {
-    /// Explains the connection from now on, or no longer without an `alarm`; false if that was so
+    /// Explains the connection from now on, with an alarm and a language for programs; without, no
+    /// longer. False if that was so
     /// already.
-    pub(crate) fn change_wire(&self, alarm: Option<Arc<dyn Alarm>>) -> bool {
+    pub(crate) fn change_wire(&self, explained: Option<(Arc<dyn Alarm>, Lang)>) -> bool {
         let wire = &mut self.state.lock().wire;
-        let is_new = wire.is_some() != alarm.is_some();
+        let is_new = wire.is_some() != explained.is_some();
         if is_new {
-            *wire = alarm.map(|alarm| Box::new(Wire::new(alarm)));
+            *wire = explained.map(|(alarm, lang)| Box::new(Wire::new(alarm, lang)));
         }
         is_new
+    }
+
+    /// Explains the connection in another language from now on, if it is explained.
+    pub(crate) fn change_wire_lang(&self, lang: Lang) {
+        if let Some(wire) = &mut self.state.lock().wire {
+            wire.lang = lang;
+        }
     }
 
     /// Whether a note's details are shown, which is not `like` one that waits.
@@ -199,6 +231,38 @@ impl Outbox {
         }
     }
 
+    /// Explains lines for this member only, if the system calls before them were counted.
+    #[inline]
+    pub(super) fn explain_private(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, OutboxState>,
+        calls_before: Option<usize>,
+        bytes: &[u8],
+    ) {
+        if let Some(calls) = calls_before {
+            self.explain_lines(state, calls, bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn explain_lines(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, OutboxState>,
+        calls_before: usize,
+        bytes: &[u8],
+    ) {
+        let carrier = state.carrier;
+        let lines = carrier.count_lines(bytes);
+        let calls = state.calls() - calls_before;
+        if lines > 0 && self.add_note(state, WireNote::Private { lines, bytes: bytes.len(), calls })
+        {
+            if carrier == Carrier::WebSocket {
+                self.add_frame(state, bytes, lines - 1);
+            }
+            self.set_alarm(state, Instant::now());
+        }
+    }
+
     /// Explains a control frame that was sent; a telnet answer is explained with its command.
     pub(super) fn explain_control(self: &Arc<Self>, frame: &[u8]) {
         let mut state = self.state.lock();
@@ -210,6 +274,13 @@ impl Outbox {
 
     /// Has the note about the first of some frames to the member wait.
     fn add_frame(&self, state: &mut OutboxState, frames: &[u8], more: usize) {
+        // A note that waits counts them.
+        for note in state.wire.iter_mut().flat_map(|wire| &mut wire.waiting) {
+            if let WireNote::Frame { from: WireSide::Server, more: others, .. } = note {
+                *others += more + 1;
+                return;
+            }
+        }
         let mut seen = SeenFrames::default();
         seen.note_whole(frames);
         if let Some(mut frame) = seen.frames.pop() {
@@ -217,6 +288,32 @@ impl Outbox {
             frame.start.truncate(shown_bytes(&frame.start, is_whole));
             let frame = WireFrame::from(frame);
             self.add_note(state, WireNote::Frame { from: WireSide::Server, frame, more });
+        }
+    }
+
+    /// Some of what waited was sent: if much still waits, that is told before it, once.
+    #[inline(never)]
+    pub(super) fn explain_filling(self: &Arc<Self>, state: &mut OutboxState) {
+        let (limit, now, form) = (self.bounds.outbox_bytes, Instant::now(), state.form);
+        let OutboxState { wire, queue, sink, carrier, phase, .. } = state;
+        let bytes = queue.waiting_bytes();
+        let Some(wire) = wire.as_mut().filter(|_| *phase == Phase::Open) else { return };
+        let Some(filling) = &wire.filling else { return };
+        if !filling.is_explained || filling.is_told || bytes < limit / MUCH {
+            return;
+        }
+        let milliseconds = milliseconds(now - filling.since);
+        let note = WireNote::Filling { bytes, limit, milliseconds, skipped: filling.skipped };
+        let lines = rendered(form, wire.lang, [note]);
+        let frames = carrier.carry(&lines);
+        // It takes no space from what waits.
+        if bytes + queue::cost(frames.len()) > limit || !wire.may_tell(now) {
+            return;
+        }
+        let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());
+        queue.put_note(frames.into(), holds_byte, &self.bounds);
+        if let Some(filling) = &mut wire.filling {
+            filling.is_told = true;
         }
     }
 
@@ -229,7 +326,7 @@ impl Outbox {
         if filling.is_explained || dropped > 0 {
             let now = Instant::now();
             let Filling { since, most_bytes: bytes, skipped, .. } = filling;
-            let milliseconds = u64::try_from((now - since).as_millis()).unwrap_or(u64::MAX);
+            let milliseconds = milliseconds(now - since);
             wire.add(WireNote::Queue { bytes, limit, milliseconds, skipped, dropped });
             self.set_alarm(state, now);
         }
@@ -252,13 +349,22 @@ impl Outbox {
         }
         let due = wire.take(now);
         wire.is_telling = true;
-        let mut answer = Answer::new(form);
-        due.into_iter().for_each(|note| answer.message(&ServerMessage::Wire(Box::new(note))));
-        self.push_locked(state, &carrier.carry(&answer.into_bytes()));
+        let lines = rendered(form, wire.lang, due);
+        self.push_locked(state, &carrier.carry(&lines));
         let Some(wire) = &mut state.wire else { return };
         wire.is_telling = false;
         if !wire.waiting.is_empty() {
             self.set_alarm(state, now);
         }
     }
+}
+
+fn rendered(form: Form, lang: Lang, notes: impl IntoIterator<Item = WireNote>) -> Vec<u8> {
+    let mut answer = Answer::new(form).in_lang(lang);
+    notes.into_iter().for_each(|note| answer.wire(note));
+    answer.into_bytes()
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
