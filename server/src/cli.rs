@@ -130,6 +130,11 @@ pub struct Cli {
           value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(300..))]
     cluster_lease: u64,
 
+    /// After how many entries a room's state is saved, and entries before it are dropped; for
+    /// tests
+    #[arg(long, requires = "cluster", hide = true, value_name = "ENTRIES")]
+    cluster_entries: Option<u64>,
+
     /// Turn off the page, HTTP and WebSocket
     #[arg(long)]
     no_web: bool,
@@ -275,6 +280,11 @@ impl Cli {
             node: self.node.clone().unwrap_or(default.node),
             lease,
             settling: lease * 4 / 3,
+            entries_kept_after: self.cluster_entries.unwrap_or(default.entries_kept_after),
+            entries_kept_for: match self.cluster_entries {
+                Some(_) => Duration::ZERO,
+                None => default.entries_kept_for,
+            },
             ..default
         })
     }

@@ -73,6 +73,10 @@ pub struct ClusterConfig {
     /// How long messages may wait for an unreachable Redis before members are told and new
     /// messages are refused. Default: 10 s.
     pub patience: Duration,
+    /// After how many entries a room's state is saved. Default: 1,000.
+    pub entries_kept_after: u64,
+    /// How long entries are kept that a saved state contains. Default: 60 s.
+    pub entries_kept_for: Duration,
     /// What this server is called among the others. Default: the name of its machine.
     pub node: String,
     /// How long a server that is not heard of counts as alive. Default: 15 s.
@@ -90,6 +94,8 @@ impl ClusterConfig {
             password: None,
             volatile: false,
             patience: Duration::from_secs(10),
+            entries_kept_after: 1_000,
+            entries_kept_for: Duration::from_secs(60),
             node: system::own_name(),
             lease: Duration::from_secs(15),
             settling: Duration::from_secs(20),
@@ -100,10 +106,21 @@ impl ClusterConfig {
 /// Without the address and the password, which are secret.
 impl fmt::Debug for ClusterConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ClusterConfig { volatile, patience, node, lease, settling, .. } = self;
+        let ClusterConfig {
+            volatile,
+            patience,
+            entries_kept_after,
+            entries_kept_for,
+            node,
+            lease,
+            settling,
+            ..
+        } = self;
         f.debug_struct("ClusterConfig")
             .field("volatile", volatile)
             .field("patience", patience)
+            .field("entries_kept_after", entries_kept_after)
+            .field("entries_kept_for", entries_kept_for)
             .field("node", node)
             .field("lease", lease)
             .field("settling", settling)
@@ -161,6 +178,7 @@ pub(crate) struct Cluster {
     last_seq: Arc<AtomicU64>,
     jobs: Vec<Sender<Sending>>,
     follows: Sender<Hearing>,
+    entries_kept_after: u64,
     server: OwnServer,
     node: String,
     timing: Timing,
@@ -210,7 +228,7 @@ impl Cluster {
                     redis.clone(),
                     origin,
                     number,
-                    config.patience,
+                    config,
                     stopped.clone(),
                     metrics.clone(),
                 )
@@ -241,6 +259,7 @@ impl Cluster {
             last_seq: Arc::default(),
             jobs,
             follows,
+            entries_kept_after: config.entries_kept_after,
             server,
             node,
             timing,
@@ -375,6 +394,7 @@ impl Cluster {
             last_seq: self.last_seq.clone(),
             jobs: self.jobs[quarter].clone(),
             follows: self.follows.clone(),
+            entries_kept_after: self.entries_kept_after,
             room: Mutex::default(),
         })
     }
@@ -429,6 +449,7 @@ struct Log {
     last_seq: Arc<AtomicU64>,
     jobs: Sender<Sending>,
     follows: Sender<Hearing>,
+    entries_kept_after: u64,
     room: Mutex<Weak<Room>>,
 }
 
@@ -456,6 +477,14 @@ impl RoomLog for Log {
     fn keep(&self, snapshot: Snapshot) {
         let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
         self.send(Sending::Keep { place, seq, snapshot: Box::new(snapshot) });
+    }
+
+    fn entries_kept_after(&self) -> u64 {
+        self.entries_kept_after
+    }
+
+    fn first_id(&self) -> u64 {
+        self.place.first
     }
 
     fn end(&self, next_id: u64) {

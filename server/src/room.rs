@@ -45,7 +45,7 @@ use envelope::{Answered, Envelope};
 use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
-use log::{Follower, LogEntry, RoomLogs};
+use log::{Follower, LogEntry, RoomLogs, Snapshot};
 use logged::Gate;
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
@@ -73,6 +73,7 @@ pub(crate) mod refusal;
 mod executor;
 pub(crate) mod log;
 mod logged;
+mod reload;
 mod ending;
 mod speaking;
 mod presence;
@@ -475,6 +476,10 @@ impl Room {
 impl Follower for Room {
     fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
+    }
+
+    fn reload(&self, snapshot: Snapshot) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::Reload(snapshot.into()))
     }
 
     fn miss_log(&self) -> Result<(), Ended> {

@@ -66,6 +66,7 @@ pub(super) fn start_hearer(
     let own = wake_channel(origin);
     let hearer = Hearer {
         redis,
+        origin,
         own,
         server,
         control,
@@ -85,6 +86,7 @@ pub(super) struct ControlLine {
 
 struct Hearer {
     redis: Redis,
+    origin: u64,
     /// The channel on which this thread is woken.
     own: String,
     server: OwnServer,
@@ -227,15 +229,17 @@ impl Hearer {
         let mut last = None;
         loop {
             let entries = scripts::read_entries(reading, &follow.place.keys, follow.next)?;
-            if entries.is_empty() {
-                return Ok(last);
-            }
-            for entry in entries {
-                last = Some(entry.time);
-                if follow.hand_over(entry).is_err() {
-                    self.followed.remove(channel);
-                    return Ok(last);
+            let Some(first) = entries.first() else { return Ok(last) };
+            let handed_over = match first.number > follow.next {
+                true => follow.reload(reading, self.origin)?,
+                false => {
+                    last = entries.last().map(|entry| entry.time);
+                    entries.into_iter().try_for_each(|entry| follow.hand_over(entry))
                 }
+            };
+            if handed_over.is_err() {
+                self.followed.remove(channel);
+                return Ok(last);
             }
         }
     }
@@ -275,6 +279,33 @@ impl Follow {
     fn hand_over(&mut self, entry: LogEntry) -> Result<(), Ended> {
         self.next = entry.number + 1;
         self.room.upgrade().ok_or(Ended(()))?.hear(self.place.read_entry(entry))
+    }
+}
+
+impl Follow {
+    /// Has the room go on from the state that is kept, because entries that it has not heard are
+    /// gone from its log.
+    fn reload(&mut self, reading: &mut Connection, origin: u64) -> RedisResult<Result<(), Ended>> {
+        let Some(room) = self.room.upgrade() else { return Ok(Err(Ended(()))) };
+        let stored = scripts::open_room(reading, &self.place, None, origin)?;
+        let stored = stored.filter(|stored| stored.first == self.place.first);
+        let snapshot =
+            stored.and_then(|stored| stored.snapshot).map(|it| self.place.read_snapshot(it));
+        match snapshot {
+            Some(Ok(snapshot)) if snapshot.entry >= self.next => {
+                self.next = snapshot.entry + 1;
+                Ok(room.reload(snapshot))
+            }
+            // The room has ended, or nobody can tell how it went on.
+            without => {
+                if let Some(Err(error)) = without {
+                    tracing::error!(%error, "a room can't go on");
+                }
+                // One that has ended meanwhile has no members.
+                let _ = room.lose_log();
+                Ok(Err(Ended(())))
+            }
+        }
     }
 }
 

@@ -87,6 +87,11 @@ impl LogPlace {
         LogEntry { body: opened.map_or_else(Arc::default, |(_, body)| body.into()), ..entry }
     }
 
+    /// A state that was kept.
+    pub(super) fn read_snapshot(&self, written: Vec<u8>) -> Result<Snapshot, Unreadable> {
+        Ok(serde_json::from_slice(&self.read(Sealed::State, written)?)?)
+    }
+
     /// The name, or the mark, and the state of a room, from what Redis has of it.
     pub(super) fn read_room(
         &self,
@@ -97,7 +102,7 @@ impl LogPlace {
         let name = self.read(Sealed::Mark, name)?;
         let name = String::from_utf8(name).map_err(|_| Unreadable::Name)?;
         let snapshot = match snapshot {
-            Some(snapshot) => serde_json::from_slice(&self.read(Sealed::State, snapshot)?)?,
+            Some(snapshot) => self.read_snapshot(snapshot)?,
             // Its maker died before writing it, and nobody else knows the owner.
             None if self.seal.is_some() => return Err(Unreadable::Unfinished),
             None => {

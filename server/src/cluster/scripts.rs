@@ -1,6 +1,6 @@
 //! The atomic Redis scripts: open a room, append to its log, keep its state, end it.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult, Script, Value};
@@ -76,7 +76,7 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Keeps the state unless a later one is kept, and drops the entries before an earlier state once
-/// that is a minute old.
+/// that is old enough.
 static KEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -90,7 +90,7 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
         redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'snapshot', ARGV[4])
         if not kept[2] then
             redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
-        elseif tonumber(ARGV[3]) - tonumber(kept[3]) >= 60000 then
+        elseif tonumber(ARGV[3]) - tonumber(kept[3]) >= tonumber(ARGV[6]) then
             redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', tonumber(kept[2]) + 1))
             redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
         end
@@ -206,18 +206,21 @@ pub(super) fn append(
     })
 }
 
-/// Keeps a room's state: `written` is `snapshot` as [`LogPlace::write`] returns it.
+/// Keeps a room's state: `written` is `snapshot` as [`LogPlace::write`] returns it. Entries that
+/// it contains are kept for `kept_for`.
 pub(super) fn keep(
     connection: &mut Connection,
     place: &LogPlace,
     snapshot: &Snapshot,
     written: &[u8],
+    kept_for: Duration,
 ) -> RedisResult<()> {
     let keys = &place.keys;
     KEEP.key(&[&keys.meta, &keys.state, &keys.log])
         .arg((place.first, snapshot.entry, snapshot.time.as_millis()))
         .arg(written)
         .arg(place.life().as_secs())
+        .arg(kept_for.as_millis() as u64)
         .invoke(connection)
 }
 

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use redis::{Connection, RedisResult};
 
 use super::{
+    ClusterConfig,
     connection::Redis,
     control::ControlAnswer,
     keys::wake_channel,
@@ -80,7 +81,7 @@ pub(super) fn start_uplink(
     redis: Redis,
     origin: u64,
     number: usize,
-    patience: Duration,
+    config: &ClusterConfig,
     stop: Receiver<()>,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<Uplink> {
@@ -90,7 +91,8 @@ pub(super) fn start_uplink(
     let writer = Writer {
         redis,
         origin,
-        patience,
+        patience: config.patience,
+        entries_kept_for: config.entries_kept_for,
         stop,
         metrics,
         pending,
@@ -109,6 +111,7 @@ struct Writer {
     origin: u64,
     /// How long rooms wait for their entries before they are told of a delay.
     patience: Duration,
+    entries_kept_for: Duration,
     stop: Receiver<()>,
     metrics: Arc<Metrics>,
     /// What to write before the queue.
@@ -184,7 +187,8 @@ impl Writer {
             Sending::Keep { place, seq, snapshot } => {
                 let plain = serde_json::to_vec(snapshot).expect("plain data");
                 let written = place.write(Sealed::State, (self.origin, *seq), plain);
-                scripts::keep(connection, place, snapshot, &written)
+                let kept_for = self.entries_kept_for;
+                scripts::keep(connection, place, snapshot, &written, kept_for)
             }
             Sending::LetLive(place) => {
                 place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))

@@ -120,7 +120,7 @@ impl Rooms {
         let Some(logs) = &self.context.logs else { return Ok(self) };
         let name = RoomName::parse(LOBBY).expect("the lobby's name is one");
         let SharedRoom { open, .. } = logs.open(&name)?;
-        let beginning = Beginning { shared: Some(open.clone()), ..Beginning::default() };
+        let beginning = Beginning::shared(open.clone());
         let lobby = Room::new(0, LOBBY, None, beginning, self.context.clone());
         open.log.follow(&lobby, open.snapshot.entry + 1);
         Ok(Rooms { lobby, ..self })
@@ -183,7 +183,7 @@ impl Rooms {
             return Ok(room.clone());
         }
         table.check(self.limit)?;
-        let beginning = Beginning { shared: Some(open), ..Beginning::default() };
+        let beginning = Beginning::shared(open);
         let room = self.make(&mut table, &written, None, beginning);
         table.public.insert(name.key(), room.clone());
         drop(table);
@@ -249,7 +249,7 @@ impl Rooms {
 
     /// The private room with this key, from its log.
     fn insert_shared(&self, key: RoomKey, shared: SharedRoom) -> Result<Arc<Room>, NotMade> {
-        let beginning = Beginning { shared: Some(shared.open), ..Beginning::default() };
+        let beginning = Beginning::shared(shared.open);
         self.insert_private(key, &shared.name, beginning)
     }
 

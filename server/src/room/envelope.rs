@@ -7,7 +7,7 @@ use madang_protocol::event::Event;
 use super::{
     history::HistorySpan,
     lesson::class::Attended,
-    log::LogEntry,
+    log::{LogEntry, Snapshot},
     op::{By, Op, Speech},
     refusal::Refusal,
 };
@@ -74,6 +74,8 @@ pub(super) enum Envelope {
     },
     /// An entry of the room's log.
     Entry(LogEntry),
+    /// A later state, because the log's entries before it are gone.
+    Reload(Box<Snapshot>),
     /// The log accepts nothing more from this machine.
     LogLost,
     /// The log can't be reached, and what was appended last is not heard for a while.

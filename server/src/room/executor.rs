@@ -12,7 +12,7 @@ use std::{
 };
 
 use madang_protocol::{
-    event::{GapReason, Time},
+    event::{Event, GapReason, Time},
     notice::Goodbye,
     room::LOBBY,
 };
@@ -47,7 +47,7 @@ pub(super) struct Executor {
     /// The first id of this room, in this run of the server or an earlier one.
     pub(super) opened: u64,
     /// The room itself, passed to sessions that become its owner.
-    handle: Weak<dyn RoomHandle>,
+    pub(super) handle: Weak<dyn RoomHandle>,
     /// Changed only by [`take_in`](Self::take_in).
     pub(super) state: State,
     /// The time of the round.
@@ -105,18 +105,14 @@ impl Executor {
             Some(shared) => std::mem::take(&mut shared.snapshot.events),
             None => std::mem::take(&mut beginning.events),
         };
-        let events = events.into_iter();
-        history.extend(events.map(|event| {
-            let encoded_bytes = event.encoded_bytes();
-            (event, encoded_bytes)
-        }));
+        history.extend(with_sizes(events));
         let first_id = beginning.first_id;
         beginning.nonce_key = context.nonce_key;
         let lost = std::mem::take(&mut beginning.lost).into_iter();
         let lost = lost.map(|it| (it.first, it.last.unwrap_or(first_id - 1), it.reason)).collect();
         let (state, logged) = match beginning.shared.take() {
-            Some(OpenLog { log, snapshot: Snapshot { entry, time, state, .. } }) => {
-                (state, Some(Box::new(Logged::new(log, entry, time))))
+            Some(OpenLog { log, snapshot: Snapshot { entry, time, state, heard, .. } }) => {
+                (state, Some(Box::new(Logged::new(log, entry, heard, time))))
             }
             None => (State::new(beginning, time), None),
         };
@@ -228,12 +224,12 @@ impl Executor {
         match envelope {
             Envelope::Op { by, op, answered } => {
                 let result = self.carry_out(by, op);
-                self.answers.extend(answered.map(|answered| (answered, result)));
+                self.answer_waiting(answered, result);
             }
             Envelope::Join { coming, answered } => {
                 let (by, op) = asked.unwrap_or_else(|| coming.joins(0));
                 let result = self.join(coming, by, op);
-                self.answers.extend(answered.map(|answered| (answered, result)));
+                self.answer_waiting(answered, result);
             }
             Envelope::Resume { coming, last, answered } => {
                 let (by, op) = asked.unwrap_or_else(|| coming.is_back(0));
@@ -247,10 +243,10 @@ impl Executor {
             Envelope::Say { session, speeches, answered } => {
                 let by = asked.map_or_else(|| By::of(&session), |(by, _)| by);
                 let result = self.say(&session, by, speeches);
-                self.answers.extend(answered.map(|answered| (answered, result)));
+                self.answer_waiting(answered, result);
             }
             // Only for a room with a log, which takes it before.
-            Envelope::Entry(_) | Envelope::LogLost | Envelope::LogAway => {}
+            Envelope::Entry(_) | Envelope::Reload(_) | Envelope::LogLost | Envelope::LogAway => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));
@@ -284,6 +280,15 @@ impl Executor {
     /// Sends the result of a post to the waiting thread, after everyone else got theirs.
     pub(super) fn answer_later(&mut self, answered: Answered, result: Result<(), Refusal>) {
         self.answers.push((answered, result));
+    }
+
+    /// The same, if a thread is waiting.
+    pub(super) fn answer_waiting(
+        &mut self,
+        answered: Option<Answered>,
+        result: Result<(), Refusal>,
+    ) {
+        self.answers.extend(answered.map(|answered| (answered, result)));
     }
 
     /// Decides an op, and carries out the result.
@@ -414,8 +419,16 @@ impl Executor {
         Ok(())
     }
 
+    /// Has these events in the history, and no others.
+    pub(super) fn remember(&mut self, events: Vec<Event>) {
+        self.history.forget_said(None);
+        let said = events.iter().rev().find(|event| event.is_said());
+        said.into_iter().for_each(|event| self.last_said.store(event.id(), Ordering::Relaxed));
+        self.history.extend(with_sizes(events));
+    }
+
     /// Offers the batch to everyone, and adds it to the history.
-    fn tell(&mut self) {
+    pub(super) fn tell(&mut self) {
         let (to, now) = (self.batch_len(), self.now);
         self.members.tell(&mut self.batch, to, now);
         for leaver in &self.leavers {
@@ -434,4 +447,11 @@ impl Executor {
     pub(super) fn batch_len(&self) -> u32 {
         u32::try_from(self.batch.len()).expect("a round is far below 2^32 events")
     }
+}
+
+fn with_sizes(events: Vec<Event>) -> impl ExactSizeIterator<Item = (Event, usize)> {
+    events.into_iter().map(|event| {
+        let encoded_bytes = event.encoded_bytes();
+        (event, encoded_bytes)
+    })
 }

@@ -1,7 +1,7 @@
 //! The log of a room that several machines share: it orders the room's ops and delivers them to
 //! every machine that follows the room. The cluster provides it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use madang_protocol::{
     event::{Event, Time},
@@ -31,6 +31,12 @@ pub(crate) trait RoomLog: Send + Sync {
     /// Saves the room's state after an entry, for machines that open it later. Never blocks.
     fn keep(&self, snapshot: Snapshot);
 
+    /// After how many entries the state is saved.
+    fn entries_kept_after(&self) -> u64;
+
+    /// The id of the room's first event.
+    fn first_id(&self) -> u64;
+
     /// The room has ended; its next event would have had this id. Never blocks.
     fn end(&self, next_id: u64);
 
@@ -47,6 +53,9 @@ pub(crate) trait Follower: Send + Sync {
     ///
     /// [`Ended`] if nothing is carried out any more; the same below.
     fn hear(&self, entry: LogEntry) -> Result<(), Ended>;
+
+    /// Goes on from a later state, because the entries before that are gone.
+    fn reload(&self, snapshot: Snapshot) -> Result<(), Ended>;
 
     /// Notes that the log can't be reached: what would append to it is refused until something is
     /// heard again.
@@ -185,13 +194,17 @@ pub(crate) struct Snapshot {
     pub(crate) state: State,
     /// The last events.
     pub(crate) events: Vec<Event>,
+    /// The number of the last entry of each machine, but for those that are gone.
+    #[serde(default)]
+    pub(crate) heard: BTreeMap<u64, u64>,
 }
 
 impl Snapshot {
     /// The state of a room before its first entry: created at `time`, identical on every
     /// machine.
     pub(crate) fn first(beginning: Beginning, time: Time) -> Snapshot {
-        Snapshot { entry: 0, time, state: State::new(beginning, time), events: Vec::new() }
+        let (state, events) = (State::new(beginning, time), Vec::new());
+        Snapshot { entry: 0, time, state, events, heard: BTreeMap::new() }
     }
 }
 

@@ -13,7 +13,7 @@
 //! 5. A speaker waits while much waits for the log; nobody else does.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,10 +41,7 @@ use crate::{
 /// The most that an entry holds, but for one op.
 const ENTRY_BYTES: usize = 64 * 1_024;
 
-/// After so many entries, the room's state is kept.
-const ENTRIES: u64 = 1_000;
-
-/// And for so long after it was kept, it is not kept again for anything less.
+/// For so long after the state was kept, fewer entries than that takes don't have it kept again.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// What a room with a log has beside what every room has.
@@ -52,6 +49,8 @@ pub(super) struct Logged {
     log: Arc<dyn RoomLog>,
     /// The number of the last entry that was carried out.
     last: u64,
+    /// The number of the last entry of each machine that was carried out.
+    heard: BTreeMap<u64, u64>,
     /// When the state was kept last by this machine.
     kept: Time,
     waiting: VecDeque<Envelope>,
@@ -92,7 +91,7 @@ impl Gate {
 }
 
 /// What was appended, and is not heard yet.
-struct InFlight {
+pub(super) struct InFlight {
     seq: u64,
     since: Instant,
     posts: Vec<Post>,
@@ -106,16 +105,46 @@ struct Post {
 
 impl Logged {
     /// Of a room that has carried out the entries up to `last`.
-    pub(super) fn new(log: Arc<dyn RoomLog>, last: u64, now: Time) -> Logged {
+    pub(super) fn new(
+        log: Arc<dyn RoomLog>,
+        last: u64,
+        heard: BTreeMap<u64, u64>,
+        now: Time,
+    ) -> Logged {
         Logged {
             log,
             last,
+            heard,
             kept: now,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             in_flight: None,
             is_away: false,
             gate: Arc::default(),
+        }
+    }
+
+    /// The number of the last entry that was carried out.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Goes on after the entry `last`; returns what was in flight and is heard there.
+    pub(super) fn go_on_from(
+        &mut self,
+        last: u64,
+        now: Time,
+        heard: BTreeMap<u64, u64>,
+    ) -> Option<InFlight> {
+        let own = heard.get(&self.log.origin()).copied().unwrap_or_default();
+        (self.last, self.heard, self.kept) = (last, heard, now);
+        self.in_flight.take_if(|in_flight| in_flight.seq <= own)
+    }
+
+    /// A machine has appended its last entry: it is gone.
+    fn forget_buried(&mut self, op: &Op) {
+        if let Op::Buried(origin) = op {
+            self.heard.remove(origin);
         }
     }
 
@@ -131,11 +160,18 @@ impl Logged {
     }
 }
 
+impl InFlight {
+    pub(super) fn into_envelopes(self) -> impl Iterator<Item = Envelope> {
+        self.posts.into_iter().map(|post| post.envelope)
+    }
+}
+
 impl Executor {
     /// Takes what is posted to a room that has a log.
     pub(super) fn take_logged(&mut self, envelope: Envelope) {
         match envelope {
             Envelope::Entry(entry) => self.hear(&entry),
+            Envelope::Reload(snapshot) => self.guarded(|room| room.reload(*snapshot)),
             Envelope::LogLost => self.lose_log(),
             Envelope::LogAway => self.miss_log(),
             Envelope::ForgetSaid { .. } | Envelope::ForgetHalf | Envelope::ForgetRenderings => {
@@ -189,6 +225,13 @@ impl Executor {
         let logged = self.logged();
         logged.waiting_bytes = logged.waiting.iter().map(waiting_bytes).sum();
         self.remark(&Notice::ServersAway);
+    }
+
+    /// The log can be reached, perhaps again.
+    pub(super) fn note_log_is_back(&mut self) {
+        if std::mem::take(&mut self.logged().is_away) {
+            self.remark(&Notice::ServersBack);
+        }
     }
 
     /// Tells all members of this machine something that concerns them alone.
@@ -274,9 +317,8 @@ impl Executor {
             return;
         }
         logged.last = entry.number;
-        if std::mem::take(&mut logged.is_away) {
-            self.remark(&Notice::ServersBack);
-        }
+        logged.heard.insert(entry.origin, entry.seq);
+        self.note_log_is_back();
         let logged = self.logged();
         let is_own = entry.origin == logged.log.origin();
         let own = logged.in_flight.take_if(|in_flight| is_own && in_flight.seq == entry.seq);
@@ -285,12 +327,14 @@ impl Executor {
             Some(InFlight { since, posts, .. }) => {
                 self.metrics.cluster.count_hearing(clock::steady_now() - since);
                 for Post { envelope, asked } in posts {
+                    asked.iter().for_each(|(_, op)| self.logged().forget_buried(op));
                     self.guarded(|room| room.open(envelope, asked));
                 }
             }
             None => match entry.ops() {
                 Ok(ops) => {
                     for (by, op) in ops {
+                        self.logged().forget_buried(&op);
                         // Whoever asked is told why not, on their machine.
                         self.guarded(|room| {
                             let _ = room.carry_out(by, op);
@@ -324,8 +368,8 @@ impl Executor {
     /// the one whose entry was the last.
     fn keep_state(&mut self, entry: &LogEntry, is_own: bool) {
         let logged = self.logged();
-        let is_due =
-            entry.number.is_multiple_of(ENTRIES) || entry.time.since(logged.kept) >= KEPT_FOR;
+        let is_due = entry.number.is_multiple_of(logged.log.entries_kept_after())
+            || entry.time.since(logged.kept) >= KEPT_FOR;
         if !is_own || !is_due {
             return;
         }
@@ -337,9 +381,11 @@ impl Executor {
 
     /// What the room is now.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let entry = self.logged.as_ref().map_or(0, |logged| logged.last);
+        let logged = self.logged.as_ref();
+        let entry = logged.map_or(0, |logged| logged.last);
+        let heard = logged.map(|logged| logged.heard.clone()).unwrap_or_default();
         let events = self.history.events().chain(self.batch.events()).cloned().collect();
-        Snapshot { entry, time: self.time, state: self.state.clone(), events }
+        Snapshot { entry, time: self.time, state: self.state.clone(), events, heard }
     }
 
     /// Ends this machine's part in a room whose log takes nothing from it any more.
@@ -359,7 +405,7 @@ impl Executor {
         self.dismiss_all(Goodbye::Internal);
     }
 
-    fn logged(&mut self) -> &mut Logged {
+    pub(super) fn logged(&mut self) -> &mut Logged {
         self.logged.as_mut().expect("asked only where there is a log")
     }
 }

@@ -12,12 +12,16 @@ use madang_protocol::{
 use super::{
     envelope::{Closing, Coming, Going, Greeting, Last, Missed},
     executor::Executor,
+    fact::Fact,
     members::{Earlier, Leaver, Member},
     op::{By, Op},
     refusal::Refusal,
 };
 use crate::{
-    close_reason::CloseReason, delivery::outbox::Outbox, dialect::answer::Answer, session::Session,
+    close_reason::CloseReason,
+    delivery::outbox::Outbox,
+    dialect::{Form, answer::Answer},
+    session::Session,
 };
 
 /// What follows for somebody who is removed from a room.
@@ -31,9 +35,19 @@ pub(super) enum AfterRemoval {
 
 impl Executor {
     pub(super) fn join(&mut self, coming: Coming, by: By, op: Op) -> Result<(), Refusal> {
+        let facts = self.state.decide(by, op, self.time)?;
+        self.come_in(coming, by, facts)
+    }
+
+    /// Has somebody take part whose joining leads to these facts.
+    pub(super) fn come_in(
+        &mut self,
+        coming: Coming,
+        by: By,
+        facts: Vec<Fact>,
+    ) -> Result<(), Refusal> {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
-        let facts = self.state.decide(by, op, self.time)?;
         let (muted, from) = (session.enter(self.number), self.batch_len());
         match &greeting {
             Greeting::Response { missed: Some(missed), .. } => {
@@ -138,9 +152,7 @@ impl Executor {
             if !before.is_empty() {
                 earlier.push(Earlier::Events(self.history.whole(form, carrier), before));
             }
-            let mut gap = Answer::new(form);
-            gap.message(&ServerMessage::Gap { room: (&*self.name).into(), from, to, reason });
-            earlier.push(Earlier::Gap(gap.into_bytes()));
+            earlier.push(self.gap(form, from, to, reason));
         }
         if !rest.is_empty() {
             earlier.push(Earlier::Events(self.history.whole(form, carrier), rest));
@@ -150,6 +162,13 @@ impl Executor {
         let first_of_batch = self.state.next_id() - u64::from(batch_len);
         let seen = (missed.sent + 1).saturating_sub(first_of_batch);
         (earlier, u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len))
+    }
+
+    /// Says that these events are gone.
+    pub(super) fn gap(&self, form: Form, from: u64, to: u64, reason: Option<GapReason>) -> Earlier {
+        let mut gap = Answer::new(form);
+        gap.message(&ServerMessage::Gap { room: (&*self.name).into(), from, to, reason });
+        Earlier::Gap(gap.into_bytes())
     }
 
     /// Which of the events that a client has missed are gone, in their order.
@@ -240,9 +259,14 @@ impl Executor {
         by: By,
         op: Op,
     ) -> Result<(), Refusal> {
+        self.carry_out(by, op)?;
+        self.reattach(coming, last)
+    }
+
+    /// Has a member take part again, over another connection.
+    pub(super) fn reattach(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
-        self.carry_out(by, op)?;
         let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
         // A client without events of this room starts with its own `joined`, or, if that was before
         // a restart, with all that is known.

@@ -46,6 +46,8 @@ pub(crate) enum Refusal {
     TeacherOnly,
     /// The other machines that share the room can't be reached.
     Unavailable,
+    /// Whether it was carried out is not known.
+    Unknown,
     /// Who is meant may not speak all the same: the operator keeps them from it.
     MutedByOperator,
 }
@@ -83,6 +85,7 @@ impl Refusal {
             Refusal::PublicOnly => Notice::PublicOnly,
             Refusal::ReadOnly => Notice::ReadOnly,
             Refusal::Unavailable => Notice::Unavailable,
+            Refusal::Unknown => Notice::Unanswered,
             Refusal::MutedByOperator => Notice::Silenced,
             Refusal::Slow { seconds } => Notice::Lesson(LessonNotice::Slow { seconds }),
             Refusal::Listening => Notice::Lesson(LessonNotice::Listening),

@@ -54,6 +54,34 @@ impl Executor {
         result
     }
 
+    /// Acknowledges what the state shows to be said; of the rest, nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// If there is a rest.
+    pub(super) fn acknowledge_known(
+        &mut self,
+        session: &Arc<Session>,
+        mut speeches: Vec<Speech>,
+    ) -> Result<(), Refusal> {
+        let mut acks = None;
+        speeches.retain(|speech| {
+            let Some(nonce) = &speech.nonce else { return true };
+            let Some(id) = self.state.knows_nonce(session.number, nonce) else { return true };
+            self.acknowledge(session, nonce, id, &mut acks);
+            false
+        });
+        self.take_said_before(session, &mut speeches, &mut acks);
+        if let Some(acks) = acks {
+            self.members.answer(session.number, 0, &acks.into_bytes());
+        }
+        if speeches.is_empty() {
+            return Ok(());
+        }
+        self.refuse_in_place(session, &speeches, Refusal::Unknown);
+        Err(Refusal::Unknown)
+    }
+
     /// Takes out what somebody said here who was taken out of the room since: that is only
     /// acknowledged.
     fn take_said_before(

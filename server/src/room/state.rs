@@ -88,8 +88,8 @@ pub(crate) struct Beginning {
     pub(crate) class: Class,
     /// The secret for hashes of nonces.
     pub(crate) nonce_key: NonceKey,
-    /// The shared state and log, if several machines share the room; then all other fields are
-    /// ignored.
+    /// The shared state and log, if several machines share the room; then all other fields but
+    /// `opened` are ignored.
     pub(crate) shared: Option<OpenLog>,
 }
 
@@ -136,6 +136,11 @@ struct OwnersMute {
 }
 
 impl Beginning {
+    /// Of a room that several machines share.
+    pub(crate) fn shared(open: OpenLog) -> Beginning {
+        Beginning { opened: open.log.first_id(), shared: Some(open), ..Beginning::default() }
+    }
+
     /// The owner's mutes from before a restart that end by themselves: the sessions, and when
     /// that is.
     pub(crate) fn timed_mutes(&self) -> Vec<(u64, Time)> {

@@ -8,6 +8,7 @@ use std::{
 
 use madang_tests::redis::TestRedis;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
     incoming::PATIENCE,
@@ -179,6 +180,86 @@ fn a_server_that_stood_still_for_longer_than_its_lease_says_nothing_more_and_end
     frozen.err().expect(why);
     bob.say("the end");
     assert_eq!(count(&mut bob, "from an old life", "[bob] the end\n"), 0);
+}
+
+/// What a JSON client was told of the conversation.
+struct Told {
+    /// The ids and texts of messages.
+    said: Vec<(u64, String)>,
+    /// The first and last id of each gap.
+    gaps: Vec<(u64, u64)>,
+}
+
+fn told(peer: &Peer) -> Told {
+    let text = String::from_utf8_lossy(peer.bytes());
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let (mut said, mut gaps) = (Vec::new(), Vec::new());
+    let number = |message: &Value, field: &str| message[field].as_u64().expect("a number");
+    for message in messages {
+        match message["type"].as_str() {
+            Some("said") => {
+                let text = message["text"].as_str().expect("a text").to_owned();
+                said.push((number(&message, "id"), text));
+            }
+            Some("gap") => gaps.push((number(&message, "from"), number(&message, "to"))),
+            _ => {}
+        }
+    }
+    Told { said, gaps }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_server_that_stood_still_while_its_place_was_trimmed_says_what_is_gone_and_goes_on() {
+    let redis = TestRedis::start();
+    // Each second entry, those before are dropped.
+    let start = || {
+        let mut server = command();
+        server.args(["--cluster", &redis.url(), "--cluster-entries", "2", "--rate-limit", "off"]);
+        // However long the test takes, nobody is taken for dead.
+        ServerProcess::start_as(server.args(["--cluster-lease", "600000"]))
+    };
+    let (other, halted) = (start(), start());
+    let mut alice = Peer::join(other.address, "alice");
+    let mut bob = Peer::connect(halted.address);
+    bob.say("/json");
+    bob.say(r#"{"type":"login","name":"bob"}"#);
+    alice.expect(&joined("bob"));
+    alice.say("before");
+    bob.expect("before");
+    halted.signal(Signal::STOP);
+    wait_until_stopped(&halted);
+    // It does not even find in its socket what it has not heard.
+    redis.cut_off_listeners();
+    for number in 0..300 {
+        alice.say(&format!("line {number}"));
+        alice.expect(&format!("[alice] line {number}\n"));
+    }
+    // Said at the server that stands still, which is not dead yet.
+    bob.say(r#"{"type":"say","text":"from bob","nonce":"b"}"#);
+    halted.signal(Signal::CONT);
+    alice.expect("[bob] from bob\n");
+    bob.expect(r#""ack","nonce":"b""#);
+    alice.say("after");
+    bob.expect("\"after\"");
+    let Told { said, gaps } = told(&bob);
+    let [(from, to)] = gaps[..] else { panic!("one gap: {gaps:?}") };
+    assert_eq!(said[0], (from - 1, "before".to_owned()));
+    // Everything else that was said, once, and in its order.
+    let known = to + 1..;
+    let texts: Vec<String> = said[1..]
+        .iter()
+        .zip(known)
+        .map(|((id, text), next)| {
+            assert_eq!(*id, next, "{text}");
+            text.clone()
+        })
+        .collect();
+    let lines = (to + 1 - from)..300;
+    let lines = lines.map(|number| format!("line {number}"));
+    let expected: Vec<String> = lines.chain(["from bob".into(), "after".into()]).collect();
+    assert_eq!(texts, expected);
+    assert_eq!(health(&halted), "200 OK");
 }
 
 #[test]

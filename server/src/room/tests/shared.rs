@@ -8,6 +8,8 @@ use crate::{
     room::log::{OpenLog, RoomLog, Snapshot},
 };
 
+mod trimmed;
+
 /// What a machine has appended and not heard yet.
 struct FakeLog {
     origin: u64,
@@ -30,6 +32,14 @@ impl RoomLog for FakeLog {
 
     fn keep(&self, snapshot: Snapshot) {
         *self.kept.lock() = Some(snapshot);
+    }
+
+    fn entries_kept_after(&self) -> u64 {
+        1_000
+    }
+
+    fn first_id(&self) -> u64 {
+        1_000
     }
 
     fn end(&self, next_id: u64) {
@@ -56,17 +66,8 @@ impl Shared {
 
     /// Opens the room on one more machine.
     fn open(&mut self, origin: u64, snapshot: Snapshot) {
-        let log = Arc::new(FakeLog {
-            origin,
-            appended: Mutex::default(),
-            last_seq: AtomicU64::new(0),
-            kept: Mutex::default(),
-            ended: Mutex::default(),
-        });
         let missing = self.entries[snapshot.entry as usize..].to_vec();
-        let shared = Some(OpenLog { log: log.clone(), snapshot });
-        let beginning = Beginning { shared, ..Beginning::default() };
-        let room = Room::new(7, "math", None, beginning, Context::default());
+        let (room, log) = open_on(origin, snapshot);
         missing.into_iter().for_each(|entry| room.hear(entry).expect("the room is open"));
         self.nodes.push((room, log));
     }
@@ -106,6 +107,19 @@ impl Shared {
     fn post(&self, node: usize, envelope: Envelope) {
         let _ = self.room(node).post(POST_BYTES, Urgency::Now, || envelope);
     }
+}
+
+/// The room on a machine of this origin.
+fn open_on(origin: u64, snapshot: Snapshot) -> (Arc<Room>, Arc<FakeLog>) {
+    let log = Arc::new(FakeLog {
+        origin,
+        appended: Mutex::default(),
+        last_seq: AtomicU64::new(0),
+        kept: Mutex::default(),
+        ended: Mutex::default(),
+    });
+    let beginning = Beginning::shared(OpenLog { log: log.clone(), snapshot });
+    (Room::new(7, "math", None, beginning, Context::default()), log)
 }
 
 fn first() -> Snapshot {
