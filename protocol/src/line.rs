@@ -38,6 +38,8 @@ pub struct LineDecoder {
     buffer: ReadBuffer,
     /// Where the search for a line end goes on: there is none before.
     scanned: usize,
+    /// The next line, once it was found: each line is asked for more than once.
+    found: Option<Found>,
     ends: LineEnds,
     /// Whether the last line ended with a CR, and nothing was read since.
     after_cr: bool,
@@ -46,6 +48,7 @@ pub struct LineDecoder {
 }
 
 /// A complete line that waits: its length.
+#[derive(Debug, Clone, Copy)]
 struct Found {
     line_bytes: usize,
     /// Its length with the line end.
@@ -83,7 +86,7 @@ impl LineDecoder {
     pub fn expect_ends(&mut self, ends: LineEnds) {
         self.ends = ends;
         self.is_first_end = true;
-        self.scanned = 0;
+        self.search_anew();
     }
 
     /// What ends lines; the first line end may have decided it.
@@ -104,7 +107,7 @@ impl LineDecoder {
     /// of no use afterwards.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
         let Some(found) = self.find_line()? else { return Ok(None) };
-        self.scanned = 0;
+        self.search_anew();
         self.after_cr = found.ends_with_cr;
         Ok(Some(&self.buffer.take(found.whole_bytes)[..found.line_bytes]))
     }
@@ -118,10 +121,18 @@ impl LineDecoder {
         Ok(self.find_line()?.map(|found| found.line_bytes))
     }
 
-    /// Looks for the next line end. What was found is found again at once.
+    /// The next line is not what was found before.
+    fn search_anew(&mut self) {
+        (self.scanned, self.found) = (0, None);
+    }
+
+    /// Looks for the next line end, unless it was found before.
     fn find_line(&mut self) -> Result<Option<Found>, LineTooLong> {
+        if self.found.is_some() {
+            return Ok(self.found);
+        }
         self.skip_rest_of_line_end();
-        let found = match self.ends {
+        self.found = match self.ends {
             LineEnds::Lf => self.find_lf(),
             LineEnds::Cr => self.find_cr(),
             LineEnds::FirstDecides => {
@@ -137,10 +148,10 @@ impl LineDecoder {
                 }
             }
         };
-        if found.is_none() && self.buffer.is_full() {
+        if self.found.is_none() && self.buffer.is_full() {
             return Err(LineTooLong);
         }
-        Ok(found)
+        Ok(self.found)
     }
 
     /// Takes the LF or NUL that belongs to the CR before it.
@@ -166,8 +177,6 @@ impl LineDecoder {
             let at = self.scanned + offset;
             let text = &waiting[..at];
             if waiting[at] == b'\n' || text.ends_with(b"\r") {
-                // The line end is found again at once.
-                self.scanned = at;
                 let line_bytes = trim_crs(text).len();
                 return Some(Found { line_bytes, whole_bytes: at + 1, ends_with_cr: false });
             }
@@ -180,9 +189,11 @@ impl LineDecoder {
     /// Looks for a CR or an LF.
     fn find_cr(&mut self) -> Option<Found> {
         let waiting = self.buffer.waiting();
-        let offset = memchr2(b'\r', b'\n', &waiting[self.scanned..]);
-        self.scanned = offset.map_or(waiting.len(), |offset| self.scanned + offset);
-        let at = offset.map(|_| self.scanned)?;
+        let Some(offset) = memchr2(b'\r', b'\n', &waiting[self.scanned..]) else {
+            self.scanned = waiting.len();
+            return None;
+        };
+        let at = self.scanned + offset;
         let ends_with_cr = waiting[at] == b'\r';
         Some(Found { line_bytes: at, whole_bytes: at + 1, ends_with_cr })
     }
@@ -197,7 +208,7 @@ impl LineDecoder {
     /// Takes what waits without a line end as a line: the peer has closed its
     /// side, or frames by packet. `None` if nothing waits.
     pub fn finish_line(&mut self) -> Option<&[u8]> {
-        self.scanned = 0;
+        self.search_anew();
         let line = self.buffer.take(self.buffer.waiting().len());
         (!line.is_empty()).then(|| trim_crs(line))
     }
