@@ -102,9 +102,16 @@ fn is_fit(line: &str) -> bool {
 }
 
 /// Looks at every byte, without an early way out, so that it compiles to vector
-/// instructions: most lines pass, and those that don't are short.
+/// instructions: most lines pass, and those that don't are short. What is left of the last
+/// vector is looked at in a vector that overlaps the one before.
 pub(crate) fn is_printable_ascii(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |all, &byte| all & (matches!(byte, b' '..=b'~') | (byte == b'\t')))
+    const VECTOR: usize = 16;
+    let all = |bytes: &[u8]| {
+        bytes.iter().fold(true, |all, &byte| all & (matches!(byte, b' '..=b'~') | (byte == b'\t')))
+    };
+    let Some(last) = bytes.last_chunk::<VECTOR>() else { return all(bytes) };
+    let (vectors, _) = bytes.as_chunks::<VECTOR>();
+    all(vectors.as_flattened()) & all(last)
 }
 
 /// Printable ASCII, tab, Hangul and Han: what is fit, and composes with nothing

@@ -28,9 +28,9 @@ impl Executor {
         speeches: Vec<Speech>,
     ) -> Result<(), Refusal> {
         let number = session.number;
-        let Heard { facts, repeated, refused } = self.state.hear(by, speeches, self.time);
+        let Heard { said, repeated, refused } = self.state.hear(by, speeches, self.time);
         let mut acks = None;
-        for fact in facts {
+        for fact in said {
             if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
                 self.acknowledge(session, nonce, fact.id, &mut acks);
             }

@@ -1,6 +1,6 @@
 //! What a request leads to, according to the rules of a room.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, vec};
 
 use madang_protocol::{event::Time, name::UserName};
 
@@ -17,11 +17,41 @@ use crate::{
 
 /// The result of messages: some of them may be refused.
 pub(crate) struct Heard {
-    pub(crate) facts: Vec<Fact>,
+    pub(crate) said: Said,
     /// The nonces of messages sent before, or twice at once.
     pub(crate) repeated: Vec<String>,
     pub(crate) refused: Option<(Vec<Speech>, Refusal)>,
 }
+
+/// The facts of messages, made one by one: a round may have a thousand.
+pub(crate) struct Said {
+    speeches: vec::IntoIter<Speech>,
+    /// Who says them, and whether as a teacher; `None` only if there are none.
+    speaker: Option<(u64, UserName, bool)>,
+    /// The id of the next one.
+    next_id: u64,
+    now: Time,
+}
+
+impl Iterator for Said {
+    type Item = Fact;
+
+    fn next(&mut self) -> Option<Fact> {
+        let Speech { text, me, nonce, rendered_bytes } = self.speeches.next()?;
+        let &(session, ref user, teacher) = self.speaker.as_ref()?;
+        let user = user.clone();
+        let change = Change::Said { session, user, text, me, teacher, nonce, rendered_bytes };
+        let id = Some(self.next_id);
+        self.next_id += 1;
+        Some(Fact { id, time: self.now, change })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.speeches.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Said {}
 
 /// The facts that follow from one op.
 struct Facts {
@@ -98,8 +128,8 @@ impl State {
             Op::Say(speeches) => {
                 let heard = self.hear(by, speeches, now);
                 return match heard.refused {
-                    Some((_, refusal)) if heard.facts.is_empty() => Err(refusal),
-                    _ => Ok(heard.facts),
+                    Some((_, refusal)) if heard.said.len() == 0 => Err(refusal),
+                    _ => Ok(heard.said.collect()),
                 };
             }
             Op::Announce(text) => facts.tell(Change::Announced { text, number: None }),
@@ -331,7 +361,8 @@ impl State {
     /// sender is muted now.
     pub(crate) fn hear(&self, by: By, mut speeches: Vec<Speech>, now: Time) -> Heard {
         let mut repeated = self.take_repeated(by, &mut speeches);
-        let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
+        let nothing = Vec::new().into_iter();
+        let mut said = Said { speeches: nothing, speaker: None, next_id: self.next_id, now };
         let refused = match self.speaker(by, now) {
             _ if speeches.is_empty() => None,
             Err(refusal) => Some((speeches, refusal)),
@@ -349,17 +380,12 @@ impl State {
                     }
                 }
                 let teacher = matches!(by, By::Teacher(_));
-                facts.facts.reserve_exact(speeches.len());
-                for Speech { text, me, nonce, rendered_bytes } in speeches {
-                    let user = user.clone();
-                    let change =
-                        Change::Said { session, user, text, me, teacher, nonce, rendered_bytes };
-                    facts.tell(change);
-                }
+                said.speaker = Some((session, user.clone(), teacher));
+                said.speeches = speeches.into_iter();
                 too_soon
             }
         };
-        Heard { facts: facts.facts, repeated, refused }
+        Heard { said, repeated, refused }
     }
 
     /// Removes messages that were sent before.

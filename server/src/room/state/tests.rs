@@ -337,12 +337,12 @@ fn of_several_messages_at_once_slow_mode_takes_one_and_hands_back_the_others() {
         nonces.collect::<Vec<_>>().concat()
     };
     let heard = says(&["a", "a", "b", "b"]);
-    assert_eq!((heard.facts.len(), heard.repeated), (1, vec!["a".to_owned()]));
+    assert_eq!((heard.said.len(), heard.repeated), (1, vec!["a".to_owned()]));
     let (refused, refusal) = heard.refused.expect("one at a time");
     assert_eq!((&*nonces(&refused), refusal), ("bb", Refusal::Slow { seconds: 10 }));
     // One that is there twice is one.
     let heard = says(&["a", "a"]);
-    assert_eq!((heard.facts.len(), heard.repeated), (1, vec!["a".to_owned()]));
+    assert_eq!((heard.said.len(), heard.repeated), (1, vec!["a".to_owned()]));
     assert!(heard.refused.is_none());
 }
 

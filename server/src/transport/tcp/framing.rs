@@ -47,6 +47,8 @@ pub(crate) struct Framer {
     wide: Option<(Wide, usize)>,
     /// Whether the input is still in that encoding.
     is_wide: bool,
+    /// Whether a NUL may wait: looking for one in each line would cost more.
+    nul_may_wait: bool,
     /// Whether more of the last read is waiting in the socket.
     continues: bool,
     /// Whether the last read was the first of a packet peer that ended in a line end.
@@ -88,6 +90,7 @@ impl Framer {
             foreign: None,
             wide: None,
             is_wide: false,
+            nul_may_wait: false,
             continues: false,
             unlearns: false,
             is_after_packets: false,
@@ -134,6 +137,8 @@ impl Framer {
             }
         };
         self.command_bytes += count - kept;
+        let kept_waiting = self.nul_may_wait && !self.decoder.unfinished().is_empty();
+        self.nul_may_wait = kept_waiting || memchr(0, &self.decoder.space()[..kept]).is_some();
         if self.telnet.is_binary() && !was_binary && !self.is_program {
             // From here on, CR is an ordinary byte (RFC 856).
             self.decoder.expect_ends(LineEnds::FirstDecides);
@@ -301,7 +306,7 @@ impl Framer {
         };
         let bytes = bytes.unwrap_or_default();
         let text = str::from_utf8(without_padding(bytes));
-        if (text.is_err() || memchr(0, bytes).is_some())
+        if (text.is_err() || (self.nul_may_wait && memchr(0, bytes).is_some()))
             && let Some(wide) = Wide::of_unmarked(bytes)
         {
             self.is_wide = true;
