@@ -13,10 +13,7 @@
 
 use std::{
     fmt, io,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak, atomic::AtomicU64},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -25,11 +22,12 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use madang_protocol::room::{RoomKey, RoomName};
 
 use self::{
-    connection::{PATIENCE, Redis},
+    connection::Redis,
     control::{Answers, Control, Once},
-    hearer::{ControlLine, Follow, Hearing},
+    hearer::{ControlLine, Hearing},
     leases::{Lease, Link, Timing},
     place::LogPlace,
+    room_log::{Log, next_seq},
     scripts::StoredRoom,
     sealed::Sealed,
     server::{ClusterServer, OwnServer},
@@ -38,7 +36,7 @@ use self::{
 use crate::{
     metrics::Metrics,
     room::{
-        Beginning, Room,
+        Beginning,
         log::{OpenLog, RoomLog, RoomLogs, SharedRoom, Snapshot, Unreachable},
     },
     session::{nonces::NonceKey, user_manager::SharedNames},
@@ -51,6 +49,7 @@ pub(crate) mod keys;
 mod sealed;
 pub(crate) mod control;
 mod place;
+mod room_log;
 mod scripts;
 pub(crate) mod server;
 mod uplink;
@@ -435,74 +434,5 @@ impl RoomLogs for Cluster {
         let mut place = LogPlace::private(key);
         let stored = self.stored(&mut place, None)?;
         stored.map(|stored| self.open_stored(place, stored)).transpose()
-    }
-}
-
-fn next_seq(last_seq: &AtomicU64) -> u64 {
-    last_seq.fetch_add(1, Ordering::Relaxed) + 1
-}
-
-/// The log of one room.
-struct Log {
-    origin: u64,
-    place: Arc<LogPlace>,
-    last_seq: Arc<AtomicU64>,
-    jobs: Sender<Sending>,
-    follows: Sender<Hearing>,
-    entries_kept_after: u64,
-    room: Mutex<Weak<Room>>,
-}
-
-impl Log {
-    fn send(&self, job: Sending) {
-        // Once the threads have ended, nothing is written.
-        let _ = self.jobs.send(job);
-    }
-}
-
-impl RoomLog for Log {
-    fn origin(&self) -> u64 {
-        self.origin
-    }
-
-    fn append(&self, body: Vec<u8>) -> u64 {
-        let seq = next_seq(&self.last_seq);
-        // Once, however often it is sent.
-        let body = self.place.write(Sealed::Entry, (self.origin, seq), body);
-        let (place, room) = (self.place.clone(), self.room.lock().clone());
-        self.send(Sending::Append { place, seq, body, room, since: Instant::now() });
-        seq
-    }
-
-    fn keep(&self, snapshot: Snapshot) {
-        let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
-        self.send(Sending::Keep { place, seq, snapshot: Box::new(snapshot) });
-    }
-
-    fn entries_kept_after(&self) -> u64 {
-        self.entries_kept_after
-    }
-
-    fn first_id(&self) -> u64 {
-        self.place.first
-    }
-
-    fn end(&self, next_id: u64) {
-        self.send(Sending::End { place: self.place.clone(), next_id });
-        let _ = self.follows.send(Hearing::End(self.place.clone(), self.room.lock().clone()));
-        self.send(Sending::Wake);
-    }
-
-    fn follow(&self, room: &Arc<Room>, from: u64) {
-        let (place, room) = (self.place.clone(), Arc::downgrade(room));
-        *self.room.lock() = room.clone();
-        if !place.life().is_zero() {
-            self.send(Sending::LetLive(Arc::downgrade(&place)));
-        }
-        let (hears, heard) = bounded(0);
-        let _ = self.follows.send(Hearing::Begin(Follow { place, room, next: from }, hears));
-        self.send(Sending::Wake);
-        // What it has not heard by then follows.
-        let _ = heard.recv_timeout(PATIENCE);
     }
 }

@@ -1,0 +1,96 @@
+//! The log of one room: it hands what the room appends to its uplink, and the room's wish to hear
+//! to the hearer.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::{
+    connection::PATIENCE,
+    hearer::{Follow, Hearing},
+    place::LogPlace,
+    sealed::Sealed,
+    uplink::Sending,
+};
+use crate::{
+    room::{
+        Room,
+        log::{RoomLog, Snapshot},
+    },
+    sync::Mutex,
+};
+
+pub(super) fn next_seq(last_seq: &AtomicU64) -> u64 {
+    last_seq.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// The log of one room.
+pub(super) struct Log {
+    pub(super) origin: u64,
+    pub(super) place: Arc<LogPlace>,
+    pub(super) last_seq: Arc<AtomicU64>,
+    pub(super) jobs: Sender<Sending>,
+    pub(super) follows: Sender<Hearing>,
+    pub(super) entries_kept_after: u64,
+    pub(super) room: Mutex<Weak<Room>>,
+}
+
+impl Log {
+    fn send(&self, job: Sending) {
+        // Once the threads have ended, nothing is written.
+        let _ = self.jobs.send(job);
+    }
+}
+
+impl RoomLog for Log {
+    fn origin(&self) -> u64 {
+        self.origin
+    }
+
+    fn append(&self, body: Vec<u8>) -> u64 {
+        let seq = next_seq(&self.last_seq);
+        // Once, however often it is sent.
+        let body = self.place.write(Sealed::Entry, (self.origin, seq), body);
+        let (place, room) = (self.place.clone(), self.room.lock().clone());
+        self.send(Sending::Append { place, seq, body, room, since: Instant::now() });
+        seq
+    }
+
+    fn keep(&self, snapshot: Snapshot) {
+        let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
+        self.send(Sending::Keep { place, seq, snapshot: Box::new(snapshot) });
+    }
+
+    fn entries_kept_after(&self) -> u64 {
+        self.entries_kept_after
+    }
+
+    fn first_id(&self) -> u64 {
+        self.place.first
+    }
+
+    fn end(&self, next_id: u64) {
+        self.send(Sending::End { place: self.place.clone(), next_id });
+        let _ = self.follows.send(Hearing::End(self.place.clone(), self.room.lock().clone()));
+        self.send(Sending::Wake);
+    }
+
+    fn follow(&self, room: &Arc<Room>, from: u64) {
+        let (place, room) = (self.place.clone(), Arc::downgrade(room));
+        *self.room.lock() = room.clone();
+        if !place.life().is_zero() {
+            self.send(Sending::LetLive(Arc::downgrade(&place)));
+        }
+        let (hears, heard) = bounded(0);
+        let _ = self.follows.send(Hearing::Begin(Follow { place, room, next: from }, hears));
+        self.send(Sending::Wake);
+        // What it has not heard by then follows.
+        let _ = heard.recv_timeout(PATIENCE);
+    }
+}
