@@ -151,9 +151,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 fn watch_fence(server: &Server, was_fenced: Arc<AtomicBool>) -> anyhow::Result<()> {
     let Some(wait) = server.fence() else { return Ok(()) };
     let watch = move || {
-        wait();
-        was_fenced.store(true, Ordering::Relaxed);
-        system::end();
+        if wait() {
+            was_fenced.store(true, Ordering::Relaxed);
+            system::end();
+        }
     };
     let thread = std::thread::Builder::new().name("fence".into()).spawn(watch);
     thread.map(|_| ()).context("failed to start the thread that watches the cluster")

@@ -278,13 +278,11 @@ impl Server {
     }
 
     /// What blocks until the other servers of the cluster have taken this one for dead, if it
-    /// takes part in one; otherwise none. It has to be stopped then.
-    pub fn fence(&self) -> Option<impl FnOnce() + Send + 'static> {
+    /// takes part in one; otherwise none. It returns true if this one has to be stopped then,
+    /// and false if it has been stopped before.
+    pub fn fence(&self) -> Option<impl FnOnce() -> bool + Send + 'static> {
         let fenced = self.shared.cluster.as_ref()?.fenced();
-        // The sender is never dropped before something was sent.
-        Some(move || {
-            let _ = fenced.recv();
-        })
+        Some(move || fenced.recv().is_ok())
     }
 
     /// The address for metrics, if there is one.

@@ -206,6 +206,11 @@ impl Shared {
             // A room that has ended needs no owner.
             let _ = room.act_now(By::Time, Op::OwnerGone(session.number));
             self.end_when_empty(&room);
+            // On another server, its name is somebody else's as soon as it is free here. Only a
+            // connection's own thread may wait.
+            if how.is_some() {
+                room.settle_log();
+            }
         }
         // One that ends with the server may be resumed on the next. Members of private rooms get
         // their goodbye before the journal is closed.

@@ -241,6 +241,7 @@ const OTHERS: &[(&str, Proof)] = &[
         NotRun("it measures; .ci/run has the same with checks only"),
     ),
     ("target/release/soak chaos --minutes 30 --into tests/soak/results", SOAK),
+    ("target/release/soak cluster --into tests/soak/results", SOAK),
     ("target/release/soak journal --into tests/soak/results", SOAK),
     (
         "sqlite3 /var/lib/madang/madang.db \"VACUUM INTO 'backup.db'\"",

@@ -20,6 +20,8 @@ pub use websocket::{Frame, WebSocketClient, frame};
 pub mod terminal;
 #[cfg(unix)]
 pub mod redis;
+#[cfg(unix)]
+pub mod redis_proxy;
 mod server;
 mod screen;
 mod second;

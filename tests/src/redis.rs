@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -36,7 +37,12 @@ impl TestRedis {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("unix://{}", self.folder.path().join("socket").display())
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// The path of its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
     }
 
     /// Everything that it has on disk, readable: the log of its commands, and a dump of its data.
@@ -85,7 +91,7 @@ impl TestRedis {
     /// Its raw answer to a command.
     #[track_caller]
     fn ask(&self, command: &str) -> String {
-        let mut stream = UnixStream::connect(self.folder.path().join("socket")).expect("it runs");
+        let mut stream = UnixStream::connect(self.socket()).expect("it runs");
         // `QUIT` makes it close the connection after the answer.
         write!(stream, "{command}\r\nQUIT\r\n").expect("it reads");
         let mut answer = String::new();
@@ -158,7 +164,7 @@ impl TestRedis {
     }
 
     fn answers(&self) -> bool {
-        let Ok(mut stream) = UnixStream::connect(self.folder.path().join("socket")) else {
+        let Ok(mut stream) = UnixStream::connect(self.socket()) else {
             return false;
         };
         let mut answer = [0; 7];

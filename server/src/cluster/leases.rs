@@ -24,7 +24,7 @@ use madang_protocol::room::Destination;
 use redis::{Connection, ErrorKind, RedisResult, Script};
 
 use super::{
-    connection::Redis,
+    connection::{PATIENCE, Redis},
     keys::{self, BURIALS, RoomKeys, SERVERS},
     names,
     server::{ClusterServer, OwnServer},
@@ -277,7 +277,13 @@ impl Keeper {
     fn renew(&mut self) -> RedisResult<bool> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.lease.redis.connect()?),
+            none => {
+                let connection = self.lease.redis.connect()?;
+                // A reply that is lost leaves time to renew it again.
+                let patience = PATIENCE.min(self.lease.timing.lease / 4);
+                connection.set_read_timeout(Some(patience))?;
+                none.insert(connection)
+            }
         };
         let Some(renewed) = self.lease.renew(connection)? else { return Ok(false) };
         let gap = (self.lease.timing.lease * 2 / 3).as_millis() as u64;

@@ -264,6 +264,20 @@ fn a_server_that_stood_still_while_its_place_was_trimmed_says_what_is_gone_and_g
 
 #[test]
 #[ignore = "needs redis-server"]
+fn a_server_that_is_stopped_ends_with_success() {
+    let redis = TestRedis::start();
+    let (mut stopped, other) = (node(&redis), node(&redis));
+    let mut alice = Peer::join(stopped.address, "alice");
+    let mut bob = Peer::join(other.address, "bob");
+    alice.expect(&joined("bob"));
+    stopped.signal(Signal::TERM);
+    bob.expect(&left("alice"));
+    alice.expect_end();
+    assert_eq!(stopped.expect_exit(), 0);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn a_server_says_which_cluster_it_is_part_of_or_why_it_is_not() {
     let redis = TestRedis::start();
     let first = node(&redis);

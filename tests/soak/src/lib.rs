@@ -3,8 +3,8 @@
 //! [`cli`] defines what to do. Each [`scenario`] is a module: it starts a [`server`] and disturbs
 //! it, while members talk. In `journal`, [`member`]s, each on its own thread and [`connection`],
 //! communicate with the scenario through [`stage`], and the [`oracle`], which knows every
-//! acknowledged line, compares what they received with what is on disk; `chaos` has members and
-//! an oracle of its own. [`summary`] is the result, as JSON and as a page. All randomness comes
+//! acknowledged line, compares what they received with what is on disk; `chaos` and `cluster`
+//! have members and an oracle of their own. [`summary`] is the result, as JSON and as a page. All randomness comes
 //! from one seed ([`random`]).
 //!
 //! Linux only: it needs signals and `/proc`. Elsewhere this crate is empty.
@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.scenario {
         Scenario::Journal(flags) => scenario::journal::run(&cli.common, flags),
         Scenario::Chaos(flags) => scenario::chaos::run(&cli.common, flags),
+        Scenario::Cluster(flags) => scenario::cluster::run(&cli.common, flags),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -262,7 +262,8 @@ fn name(number: usize) -> String {
     format!("s{number}")
 }
 
-fn says(numbers: impl Iterator<Item = u32>) -> String {
+/// Requests that say these lines.
+pub(crate) fn says(numbers: impl Iterator<Item = u32>) -> String {
     numbers.fold(String::new(), |mut says, number| {
         // Writing to a string cannot fail.
         let _ = writeln!(

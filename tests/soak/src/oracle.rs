@@ -39,6 +39,9 @@ pub(crate) struct Faults {
     /// Sessions that could not be resumed in time.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) lost_sessions: u64,
+    /// What somebody did before having joined or after having left.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) old_lives: u64,
     /// Lines that got no answer.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) stuck: u64,
@@ -71,8 +74,15 @@ impl Faults {
     /// The total number of faults.
     pub(crate) fn count(&self) -> u64 {
         let Faults { lost, doubled, reordered, ids_twice, missed, .. } = self;
-        let Faults { unacked_at_goodbye, lost_sessions, stuck, .. } = self;
-        lost + doubled + reordered + ids_twice + missed + unacked_at_goodbye + lost_sessions + stuck
+        let Faults { unacked_at_goodbye, lost_sessions, old_lives, stuck, .. } = self;
+        lost + doubled
+            + reordered
+            + ids_twice
+            + missed
+            + unacked_at_goodbye
+            + lost_sessions
+            + old_lives
+            + stuck
     }
 
     /// Adds the faults of another part.
@@ -84,6 +94,7 @@ impl Faults {
         self.missed += other.missed;
         self.unacked_at_goodbye += other.unacked_at_goodbye;
         self.lost_sessions += other.lost_sessions;
+        self.old_lives += other.old_lives;
         self.stuck += other.stuck;
         self.examples.extend(other.examples);
     }

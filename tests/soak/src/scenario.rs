@@ -2,6 +2,7 @@
 
 pub(crate) mod journal;
 pub(crate) mod chaos;
+pub(crate) mod cluster;
 
 /// A scenario.
 #[derive(clap::Subcommand, Debug)]
@@ -12,4 +13,7 @@ pub(crate) enum Scenario {
     /// Everything at once: members over all doors, whose connections break in every way, and a
     /// server that is killed, stopped and halted, with a bad disk, clock and network
     Chaos(chaos::ChaosFlags),
+    /// Two servers over one Redis: servers and Redis are killed and stand still, and the paths
+    /// between them are cut, slow, or lose replies
+    Cluster(cluster::ClusterFlags),
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    ffi::OsStr,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -24,6 +25,7 @@ const LAST_LINES: usize = 50;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
+    /// Where it saves messages; empty: nowhere.
     pub(crate) data: PathBuf,
     /// More flags.
     pub(crate) flags: Vec<String>,
@@ -60,10 +62,9 @@ impl Program {
         let mut child = self
             .command()
             .args(["--listen", "127.0.0.1:0", "--lang", "en"])
-            .args(["--rate-limit", "off", "--max-per-address", "off", "--keep", "forever"])
+            .args(["--rate-limit", "off", "--max-per-address", "off"])
             .args(&self.flags)
-            .arg("--data")
-            .arg(&self.data)
+            .args(self.saving())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -86,6 +87,14 @@ impl Program {
         };
         keep_last_lines(out, server.last_lines.clone());
         Ok(server)
+    }
+
+    /// The flags that have it save messages.
+    fn saving(&self) -> Vec<&OsStr> {
+        match self.data.as_os_str() {
+            none if none.is_empty() => Vec::new(),
+            data => vec!["--keep".as_ref(), "forever".as_ref(), "--data".as_ref(), data],
+        }
     }
 
     /// The addresses in a banner, once it has all of them.
@@ -138,7 +147,7 @@ impl Program {
 
 impl Server {
     /// Kills it, like a crash.
-    pub(crate) fn kill(mut self) -> Result<()> {
+    pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill().context("failed to kill the server")?;
         self.child.wait().context("failed to wait for the server")?;
         Ok(())
@@ -170,7 +179,13 @@ impl Server {
         self.last_lines.lock().unwrap_or_else(PoisonError::into_inner).panic.clone()
     }
 
-    fn wait(&mut self) -> Result<ExitStatus> {
+    /// Whether its process has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().context("failed to wait for it")? {

@@ -233,7 +233,7 @@ impl Soak {
     /// Waits for the moment, kills or stops the server, and starts it again.
     fn strike(
         &mut self,
-        server: Server,
+        mut server: Server,
         stage: &Stage,
         blow: Blow,
         after_acks: u64,
