@@ -167,7 +167,7 @@ fn run_cluster(
         servers.push(server);
     }
     let lease = Duration::from_millis(flags.lease);
-    let mut cluster = Cluster { programs, lease, redis, paths, servers, places: &places, ledger };
+    let mut cluster = Cluster { programs, lease, redis, paths, servers, places: &places };
     let deadline = Instant::now() + common.time_limit;
     let mut done = Progress::default();
     thread::scope(|scope| {
@@ -259,7 +259,6 @@ struct Cluster<'a> {
     redis: TestRedis,
     lease: Duration,
     places: &'a Places,
-    ledger: &'a Ledger,
 }
 
 impl Cluster<'_> {
@@ -305,15 +304,14 @@ impl Cluster<'_> {
             }
             Trouble::HaltServer => self.halt_server(victim),
             Trouble::HaltRedis => {
-                let before = self.ledger.lock().departures();
+                let before = self.dead();
                 self.redis.pause();
                 thread::sleep(self.lease * 2);
                 self.redis.resume();
                 self.wait_until_all_is_well()?;
                 // Long enough for somebody to be declared dead by mistake.
                 thread::sleep(self.lease);
-                let after = self.ledger.lock().departures();
-                ensure!(before == after, "{} left when Redis stood still", after - before);
+                ensure!(self.dead() == before, "taken for dead, because Redis stood still");
                 Ok(())
             }
             Trouble::CutPath => {

@@ -118,12 +118,6 @@ impl Known {
         self.rooms[room].last_key_value().map_or(0, |(id, _)| *id)
     }
 
-    /// How many departures there were in all rooms.
-    pub(super) fn departures(&self) -> usize {
-        let all = self.rooms.iter().flat_map(BTreeMap::values);
-        all.filter(|it| matches!(it, Happening::Left(_))).count()
-    }
-
     /// Checks all that is known together.
     pub(super) fn judge(&mut self) {
         let mut ids = HashMap::new();
