@@ -2,9 +2,10 @@
 //! with one that many people have copied from an article; and as a service.
 
 use std::{
+    io::{self, BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -152,6 +153,72 @@ fn the_shipped_configuration_carries_chat_over_tls() {
     let nginx = Nginx::shipped(server.web_address());
     for form in ["lines", "json"] {
         chat_through(&nginx, &server, form, 0);
+    }
+}
+
+/// curl's request for this path below the proxy's prefix.
+fn curl(nginx: &Nginx, path: &str, arguments: &[&str]) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args(["--no-progress-meter", "--no-buffer", "--cacert"]).arg(&nginx.certificate);
+    curl.args(arguments).arg(format!("https://localhost:{}/madang/{path}", nginx.address.port()));
+    curl
+}
+
+#[test]
+#[ignore = "needs nginx, openssl and curl"]
+fn the_shipped_configuration_streams_rooms_and_takes_messages() {
+    let server = TestServer::start(|config| {
+        behind_proxy(config);
+        config.rate_limit = None;
+    });
+    let nginx = Nginx::shipped(server.web_address());
+    let mut alice = server.login("alice");
+    let key = alice.make_room();
+    let private = format!("X-Room-Key: {key}");
+    let plain = ["-H", "Accept: text/plain"];
+    let events = ["-H", "Accept: text/event-stream"];
+    let by_public_url = ["-H", "Host: chat.example.org"];
+    for (number, arguments) in [plain, events, by_public_url].iter().enumerate() {
+        let reader = ["-H", &private, "-H", "Name: 철수"];
+        let mut stream =
+            curl(&nginx, "rooms/private?history=0", &[&reader, &arguments[..]].concat());
+        let mut stream = stream.stdout(Stdio::piped()).spawn().expect("curl is installed");
+        alice.expect("[철수]님이 입장했습니다.\n");
+        // Each line arrives at once: the next is said when it has.
+        let mut lines = BufReader::new(stream.stdout.take().expect("it is piped")).lines();
+        for at in 0..3 {
+            let text = format!("line {at} of {number}");
+            alice.send(format!("{text}\n")).expect_next(format!("[alice] {text}\n"));
+            let heard = |line: io::Result<String>| line.expect("curl writes").contains(&text);
+            assert!(lines.any(heard), "the stream has ended");
+        }
+        let name = format!("Name: bot-{number}");
+        let speaker = ["-H", &private, "-H", &name, "-d", "hello"];
+        let said = curl(&nginx, "rooms/private", &[&speaker, &arguments[..]].concat()).output();
+        let token = String::from_utf8(said.expect("it has run").stdout).expect("it is ASCII");
+        assert_eq!(token.trim_end().len(), 32, "{token}");
+        alice.expect(format!("[bot-{number}] hello\n"));
+        let heard = |line: io::Result<String>| line.expect("curl writes").contains("hello");
+        assert!(lines.any(heard), "the stream has ended");
+        // Whoever goes away from the proxy leaves the room.
+        stream.kill().expect("it runs");
+        stream.wait().expect("it has ended");
+        alice.expect("[철수]님이 퇴장했습니다.\n");
+    }
+    // A body in chunks has a length behind nginx, which collects it.
+    let chunked = ["-H", &private, "-H", "Name: pieces", "-H", "Transfer-Encoding: chunked"];
+    let mut chunked = curl(&nginx, "rooms/private", &[&chunked[..], &["-d", "한 조각"]].concat());
+    Program::start(&mut chunked).expect_success(DEADLINE);
+    alice.expect("[pieces] 한 조각\n");
+    for (arguments, status) in [
+        (["-H", "Host: evil.example"], "403"),
+        (["-H", "Origin: https://evil.example"], "403"),
+        (["-X", "PUT"], "405"),
+        (["-H", "X-Room-Key: x"], "404"),
+    ] {
+        let status_of = ["-o", "/dev/null", "-w", "%{http_code}"];
+        let mut refused = curl(&nginx, "rooms/private", &[&arguments[..], &status_of].concat());
+        assert_eq!(Program::start(&mut refused).expect_success(DEADLINE), status, "{arguments:?}");
     }
 }
 

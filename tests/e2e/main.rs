@@ -46,6 +46,7 @@ mod search;
 mod web;
 mod streams;
 mod posts;
+mod statuses;
 mod metrics;
 mod hostile;
 mod rfc6455;

@@ -456,6 +456,39 @@ fn members_who_look_on_get_no_line_late_while_others_flood() {
 }
 
 #[test]
+fn a_quiet_session_and_a_projector_see_their_own_connection_and_nobody_else_does() {
+    const CODE: &str = "7F3K-9Q2M";
+    let server = TestServer::start(|config| config.teacher_code = TeacherCode::parse(CODE).ok());
+    let mut bob = server.login("bob");
+    let mut quiet = server.connect();
+    quiet.become_json();
+    quiet.send_json(json!({"type": "login", "name": "logbot", "quiet": true, "history": 0}));
+    quiet.expect_message("welcome");
+    let mut wall = server.login_json("wall");
+    bob.expect_next("[wall]님이 입장했습니다.\n");
+    wall.send_json(json!({"type": "command", "line": format!("/teach {CODE}")}));
+    wall.expect("\"teacher\"");
+    wall.send_json(json!({"type": "watch", "nonce": "w"}));
+    wall.expect("\"nonce\":\"w\"");
+    for client in [&mut quiet, &mut wall] {
+        client.send_json(json!({"type": "command", "line": "/wire on"}));
+        client.expect("\"what\":\"connection\"");
+    }
+    bob.send("hi\n").expect("[bob] hi\n");
+    for client in [&mut quiet, &mut wall] {
+        client.expect("\"text\":\"hi\"");
+        client.expect("\"what\":\"told\"");
+    }
+    wall.send_json(json!({"type": "command", "line": "/lesson"}));
+    wall.send_json(json!({"type": "command", "line": "/poll Q / a / b"}));
+    let shown = wall.expect("\"type\":\"tally\"") + &wall.expect("\"what\":\"private\"");
+    assert!(!shown.contains(CODE) && !shown.contains("Q / a"), "{shown}");
+    bob.send("/ping\n");
+    let heard = bob.expect("퐁\n");
+    assert!(!heard.contains("통신") && !heard.contains("logbot"), "{heard}");
+}
+
+#[test]
 fn the_operator_has_no_connection_to_explain() {
     let server = TestServer::start(|_| {});
     server.operate("/wire on");

@@ -65,7 +65,7 @@ impl WebConnection {
             // The reason may quote a header, and is not logged.
             tracing::debug!(address = %self.address, status = ?refusal.status, "refused a request");
             self.shared.metrics.refused.count(refusal.status.code());
-            self.outbox.push_bytes(&room_refusal(&refusal));
+            self.outbox.push_bytes(&room_refusal(&refusal, head.method));
             AfterRequest::Close
         })
     }
@@ -97,7 +97,7 @@ impl WebConnection {
         let dialect = DialectId::streamed(|media_type| accepts(head, media_type));
         let head = stream_head(dialect.media_type().unwrap_or_default(), page);
         let refusal = |notice: &Notice<'_>, room: &Destination, lang| {
-            room_refusal(&rejection_at(room, *notice, lang))
+            room_refusal(&rejection_at(room, *notice, lang), Method::Get)
         };
         let request = StreamRequest { lang, name, room, shown, after, bytes, head, refusal };
         Ok(Stream { dialect, request: Box::new(request) })

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use madang_protocol::text::Lang;
 
-use super::{Head, Rejection, StatusCode, begin_head, origin::Origin};
+use super::{Head, Method, Rejection, StatusCode, begin_head, origin::Origin};
 
 /// What a browser that shows a response may do: nothing.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
@@ -28,9 +28,14 @@ pub(crate) fn room_response(status: StatusCode, headers: &str, body: &str) -> Ve
     (room_head(status, &headers, super::PLAIN_TEXT) + body).into_bytes()
 }
 
-/// The response to a rejected request.
-pub(crate) fn room_refusal(refusal: &Rejection) -> Vec<u8> {
-    room_response(refusal.status, &refusal.headers, &refusal.body())
+/// The response to a rejected request. To HEAD, it has no body (RFC 9110 section 9.3.2).
+pub(crate) fn room_refusal(refusal: &Rejection, method: Method) -> Vec<u8> {
+    let body = refusal.body();
+    let mut response = room_response(refusal.status, &refusal.headers, &body);
+    if method == Method::Head {
+        response.truncate(response.len() - body.len());
+    }
+    response
 }
 
 fn room_head(status: StatusCode, headers: &str, content_type: &str) -> String {
@@ -141,8 +146,10 @@ mod tests {
         let head = String::from_utf8(stream_head("text/plain", None)).expect("it is ASCII");
         assert!(!head.contains("Access-Control"), "{head}");
         let refusal = Rejection::new(StatusCode::MethodNotAllowed, "no");
-        let refusal = room_refusal(&refusal.with_headers("Allow: GET, POST\r\n"));
-        let refusal = String::from_utf8(refusal).expect("it is ASCII");
+        let refusal = refusal.with_headers("Allow: GET, POST\r\n");
+        let [refusal, without_body] = [Method::Other, Method::Head]
+            .map(|method| String::from_utf8(room_refusal(&refusal, method)).expect("it is ASCII"));
+        assert_eq!(refusal.strip_prefix(&*without_body), Some("405 Method Not Allowed: no\n"));
         assert!(refusal.contains("\r\nAllow: GET, POST\r\n"), "{refusal}");
         assert!(refusal.contains("\r\nCache-Control: no-store\r\n"), "{refusal}");
         assert!(refusal.ends_with("\r\n\r\n405 Method Not Allowed: no\n"), "{refusal}");
