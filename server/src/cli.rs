@@ -125,7 +125,8 @@ pub struct Cli {
     #[arg(long, requires = "cluster")]
     cluster_volatile: bool,
 
-    /// How long a server that is silent counts as alive; for tests
+    /// How long a server that is silent counts as alive, and a quarter of how long sessions wait
+    /// for their clients; for tests
     #[arg(long, requires = "cluster", hide = true, default_value = "15000",
           value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(300..))]
     cluster_lease: u64,
@@ -266,8 +267,16 @@ impl Cli {
             motd: self.motd.as_deref().map(read_motd).transpose()?,
             roster: self.roster.as_deref().map(read_roster).transpose()?.unwrap_or_default(),
             teacher_code: self.teacher_code.as_deref().map(read_teacher_code).transpose()?,
+            resume_window: self.resume_window(),
             ..Config::default()
         })
+    }
+
+    fn resume_window(&self) -> Duration {
+        match &self.cluster {
+            Some(_) => 4 * Duration::from_millis(self.cluster_lease),
+            None => Config::default().resume_window,
+        }
     }
 
     fn cluster(&self) -> Option<ClusterConfig> {

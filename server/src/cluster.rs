@@ -31,6 +31,7 @@ use self::{
     scripts::StoredRoom,
     sealed::Sealed,
     server::{ClusterServer, OwnServer},
+    sessions::Sessions,
     uplink::{Sending, UPLINKS, Uplink},
 };
 use crate::{
@@ -56,6 +57,7 @@ mod uplink;
 mod hearer;
 mod leases;
 mod names;
+pub(crate) mod sessions;
 
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -185,6 +187,8 @@ pub(crate) struct Cluster {
     control: Arc<Control>,
     /// The names of all servers' sessions.
     pub(crate) names: Arc<dyn SharedNames>,
+    /// Its sessions, for the other servers.
+    pub(crate) sessions: Sessions,
     threads: Mutex<Option<ClusterThreads>>,
     keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
@@ -192,7 +196,7 @@ pub(crate) struct Cluster {
 struct ClusterThreads {
     /// Dropped to end the hearer, and then the uplinks.
     stops: [Sender<()>; 2],
-    /// The uplinks, and the thread that claims names.
+    /// The uplinks, and the threads for names and sessions.
     writers: Vec<JoinHandle<()>>,
     hearer: JoinHandle<()>,
 }
@@ -245,17 +249,26 @@ impl Cluster {
             hearer_stopped,
             metrics.clone(),
         )?;
-        let (names, naming) = names::start_names(redis.clone(), origin, stopped)?;
+        let (names, naming) = names::start_names(redis.clone(), origin, stopped.clone())?;
+        let last_seq: Arc<AtomicU64> = Arc::default();
+        let (sessions, keeping) = sessions::start_sessions(
+            redis.clone(),
+            origin,
+            last_seq.clone(),
+            control.clone(),
+            server.clone(),
+            stopped,
+        )?;
         let (jobs, mut writers): (_, Vec<_>) =
             uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
-        writers.push(naming);
+        writers.extend([naming, keeping]);
         let threads =
             Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], writers, hearer }));
         Ok(Cluster {
             redis,
             origin,
             nonce_key,
-            last_seq: Arc::default(),
+            last_seq,
             jobs,
             follows,
             entries_kept_after: config.entries_kept_after,
@@ -265,6 +278,7 @@ impl Cluster {
             link,
             control,
             names: Arc::new(names),
+            sessions,
             threads,
             keeper: Mutex::default(),
         })
@@ -303,6 +317,11 @@ impl Cluster {
         let keeper = leases::start_keeper(lease, self.server.clone(), stopped)?;
         *self.keeper.lock() = Some((stop, keeper));
         Ok(())
+    }
+
+    /// Identifies this run of this server.
+    pub(crate) fn origin(&self) -> u64 {
+        self.origin
     }
 
     /// Whether it reaches Redis, and the other servers don't take it for dead.
@@ -388,6 +407,7 @@ impl Cluster {
     fn log_at(&self, place: LogPlace) -> Arc<Log> {
         let quarter = (place.first % UPLINKS as u64) as usize;
         Arc::new(Log {
+            redis: self.redis.clone(),
             origin: self.origin,
             place: Arc::new(place),
             last_seq: self.last_seq.clone(),

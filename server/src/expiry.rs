@@ -28,6 +28,9 @@ use crate::{
 pub(crate) enum Due {
     /// The session expires, unless it was resumed after this time.
     Session(Weak<Session>, Instant),
+    /// The session with this number was handed over to another server: unless that has come back
+    /// to the room with it, it leaves.
+    HandedOver(Weak<Room>, u64),
     /// The room closes, if it has been empty for long enough.
     Room(Weak<Room>),
     /// An owner's mute until this time ends.
@@ -66,6 +69,7 @@ impl Deadline for Due {
     fn object(&self) -> Object {
         match self {
             Due::Session(session, _) => (0, session.as_ptr().addr(), 0),
+            Due::HandedOver(room, session) => (14, room.as_ptr().addr(), *session as usize),
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
             Due::Mute(room, session, _) => (2, room.as_ptr().addr(), *session as usize),
             Due::OperatorsMute(session, _) => (3, session.as_ptr().addr(), 0),
@@ -94,9 +98,10 @@ impl Deadline for Due {
             Due::Session(session, _) | Due::OperatorsMute(session, _) => {
                 session.strong_count() == 0
             }
-            Due::Room(room) | Due::Renderings(room) | Due::Mute(room, ..) => {
-                room.strong_count() == 0
-            }
+            Due::Room(room)
+            | Due::Renderings(room)
+            | Due::Mute(room, ..)
+            | Due::HandedOver(room, _) => room.strong_count() == 0,
             Due::Dismissal(outbox) | Due::Wire(outbox) => outbox.strong_count() == 0,
             Due::Certificate
             | Due::Histories
@@ -166,6 +171,11 @@ impl Shared {
                 {
                     let room = self.rooms.room_of(&session);
                     self.end_session(&session, room, Going::Expires, None);
+                }
+            }
+            Due::HandedOver(room, session) => {
+                if let Some(room) = room.upgrade() {
+                    let _ = room.act_now(By::Member(session), Op::Leave { text: None });
                 }
             }
             Due::Room(room) => {

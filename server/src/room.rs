@@ -315,6 +315,18 @@ impl Room {
         answers.recv().map_err(|_| Ended(()))
     }
 
+    /// The sessions of its members, each with the server that it is connected to. Blocks until
+    /// they are there; may pump.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the room has ended, and has no members.
+    pub(crate) fn bearers(&self) -> Result<Vec<(u64, u64)>, Ended> {
+        let (told, answers) = bounded(1);
+        self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Bearers { told })?;
+        answers.recv().map_err(|_| Ended(()))
+    }
+
     /// The lesson's attendance in this room, by name. Blocks until it is there; may pump.
     ///
     /// # Errors

@@ -46,6 +46,7 @@ mod mute_of_all;
 pub(crate) mod memory;
 pub(crate) mod nonces;
 pub(crate) mod token;
+pub(crate) mod stored;
 mod reading;
 
 /// Missed messages are sent in parts of this many bytes, or single events.
@@ -90,6 +91,8 @@ pub(crate) struct Session {
     is_watching: AtomicBool,
     /// Whether this is a stream over HTTP, which only reads.
     is_stream: AtomicBool,
+    /// Whether another server has it now.
+    has_moved: AtomicBool,
     state: Mutex<SessionState>,
 }
 
@@ -130,6 +133,7 @@ impl Session {
             is_teacher: AtomicBool::new(false),
             is_watching: AtomicBool::new(false),
             is_stream: AtomicBool::new(false),
+            has_moved: AtomicBool::new(false),
             state: Mutex::new(SessionState {
                 name,
                 lang: Lang::default(),
@@ -213,6 +217,16 @@ impl Session {
     /// This is a stream, before it joins a room.
     pub(crate) fn become_stream(&self) {
         self.is_stream.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another server has the session now: here, nothing may follow from its end.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.has_moved.load(Ordering::Relaxed)
+    }
+
+    /// Another server has the session now.
+    pub(crate) fn move_away(&self) {
+        self.has_moved.store(true, Ordering::Relaxed);
     }
 
     /// The number of the room that they are in.
@@ -324,6 +338,12 @@ impl Session {
     }
 
     /// The numbers of rooms that they own, or owned.
+    pub(crate) fn owned(&self) -> Vec<u64> {
+        let state = self.state.lock();
+        state.owned.iter().filter_map(|room| Some(room.upgrade()?.number())).collect()
+    }
+
+    /// The same, once.
     pub(crate) fn take_owned(&self) -> Vec<u64> {
         let owned = std::mem::take(&mut self.state.lock().owned);
         owned.iter().filter_map(|room| Some(room.upgrade()?.number())).collect()

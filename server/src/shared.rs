@@ -48,6 +48,7 @@ use crate::{
 mod archive;
 mod services;
 mod clustering;
+mod moving;
 pub(crate) mod downloads;
 pub(crate) mod talk_file;
 
@@ -147,8 +148,10 @@ impl Shared {
         outbox
     }
 
-    /// Tells the journal of a session that may come back: its room and its name.
+    /// Tells the journal and the other servers of a session that may come back: its room and its
+    /// name.
     pub(crate) fn note_session(&self, session: &Session, room: Option<&Room>) {
+        self.keep_session(session, room);
         let (Some(journal), Some(token)) = (&self.journal, &session.token) else { return };
         let room = room.and_then(Room::kept_as).unwrap_or_default();
         journal.write(Write::Session {
@@ -199,6 +202,14 @@ impl Shared {
         going: Going,
         how: Option<(IpAddr, CloseReason)>,
     ) -> bool {
+        // One that ends with the server may be resumed on the next. Members of private rooms get
+        // their goodbye before the journal is closed.
+        let stops = matches!(how, Some((_, CloseReason::Told(Goodbye::Shutdown))));
+        if session.has_moved() || (stops && self.cluster.is_some() && session.token.is_some()) {
+            // It goes on, on another server.
+            self.console.left(&session.name(), self.users.end_here(session), how);
+            return false;
+        }
         let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
         let owned = session.take_owned().into_iter();
         let owned = owned.filter_map(|number| self.rooms.numbered(number));
@@ -212,9 +223,9 @@ impl Shared {
                 room.settle_log();
             }
         }
-        // One that ends with the server may be resumed on the next. Members of private rooms get
-        // their goodbye before the journal is closed.
-        let stops = matches!(how, Some((_, CloseReason::Told(Goodbye::Shutdown))));
+        if let Some((cluster, token)) = self.cluster.as_ref().zip(session.token.as_ref()) {
+            cluster.sessions.forget(token);
+        }
         if let (Some(journal), Some(_), false) = (&self.journal, &session.token, stops) {
             journal.write(Write::SessionEnded { session: session.number });
         }

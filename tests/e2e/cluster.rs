@@ -11,6 +11,7 @@ mod metrics;
 mod names;
 mod people;
 mod private;
+mod sessions;
 
 /// Servers that share rooms. They stop before their Redis does.
 struct Cluster {

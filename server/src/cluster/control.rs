@@ -82,7 +82,7 @@ impl Control {
         let mut message = format!("{} {number} {session} {nonce}\n", self.origin).into_bytes();
         message.extend_from_slice(question);
         let mut answers: Vec<Vec<u8>> = Vec::new();
-        let asked = self.publish(&message);
+        let asked = self.publish(CONTROL, &message);
         let is_complete = match &asked {
             // This server hears it, too.
             Ok(hearers) => loop {
@@ -103,8 +103,31 @@ impl Control {
         Answers { answers, is_complete }
     }
 
+    /// Asks one other server something; `question` gets the number for its answer. Blocks until it
+    /// has answered; none if it does not hear that, or a moment has passed.
+    pub(super) fn ask_server(
+        &self,
+        origin: u64,
+        question: impl FnOnce(u64) -> Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        let deadline = Instant::now() + PATIENCE;
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, answered) = unbounded();
+        self.waiting.lock().insert(number, answer);
+        let answer = match self.publish(&wake_channel(origin), &question(number)) {
+            Ok(0) => None,
+            Ok(_) => answered.recv_deadline(deadline).ok(),
+            Err(error) => {
+                tracing::warn!(%error, "failed to ask another server");
+                None
+            }
+        };
+        self.waiting.lock().remove(&number);
+        answer
+    }
+
     /// Publishes a question; returns how many servers hear it.
-    fn publish(&self, message: &[u8]) -> RedisResult<usize> {
+    fn publish(&self, channel: &str, message: &[u8]) -> RedisResult<usize> {
         let mut kept = self.connections.lock().pop();
         // It may have ended meanwhile, and a question must not be published twice.
         kept.take_if(|kept| redis::cmd("PING").exec(kept).is_err());
@@ -112,7 +135,7 @@ impl Control {
             Some(connection) => connection,
             None => self.redis.connect()?,
         };
-        let hearers = redis::cmd("PUBLISH").arg(CONTROL).arg(message).query(&mut connection)?;
+        let hearers = redis::cmd("PUBLISH").arg(channel).arg(message).query(&mut connection)?;
         let mut connections = self.connections.lock();
         if connections.len() < KEPT_CONNECTIONS {
             connections.push(connection);

@@ -15,11 +15,12 @@ use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
     connection::{PATIENCE, Redis},
-    control::Control,
+    control::{Control, ControlAnswer},
     keys::{CONTROL, published, wake_channel},
     place::LogPlace,
     scripts,
     server::OwnServer,
+    sessions,
     uplink::Sending,
 };
 use crate::{
@@ -188,6 +189,10 @@ impl Hearer {
         reading: &mut Connection,
     ) -> RedisResult<()> {
         let channel = message.get_channel_name();
+        if channel == self.own && message.get_payload_bytes().starts_with(sessions::QUESTION) {
+            self.control.give_session(message.get_payload_bytes(), &self.server);
+            return Ok(());
+        }
         if channel == self.own {
             self.control.control.take_answer(message.get_payload_bytes());
             return Ok(());
@@ -261,6 +266,18 @@ impl Lag {
 }
 
 impl ControlLine {
+    fn give_session(&self, question: &[u8], server: &OwnServer) {
+        let asked = server.get().zip(sessions::asked_for(question));
+        if let Some((server, (token, taker))) = asked
+            && !server.give_session(&token, taker)
+        {
+            let channel = wake_channel(taker.origin);
+            let answer = ControlAnswer { channel, message: sessions::answer(taker, b"") };
+            // After the end of the threads nothing is sent.
+            let _ = self.jobs.send(Sending::Answer(answer));
+        }
+    }
+
     fn answer(&self, question: &[u8], server: &OwnServer) {
         let Some(server) = server.get() else { return };
         if let Some(answered) = self.control.hear(question, |question| server.answer(question)) {

@@ -88,6 +88,16 @@ pub(super) fn names(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:names")
 }
 
+/// A set: the [sessions](session) that a server has.
+pub(super) fn sessions(origin: u64) -> String {
+    format!("{PREFIX}server:{origin}:sessions")
+}
+
+/// A hash: the record of the session whose token has this hash.
+pub(super) fn session(hash: &str) -> String {
+    format!("{PREFIX}session:{hash}")
+}
+
 /// The server that has claimed this key of a name. Hashed: whoever reads what Redis has can
 /// guess the name of somebody in private rooms, but does not see it.
 pub(super) fn name(key: &NameKey) -> String {
@@ -97,7 +107,7 @@ pub(super) fn name(key: &NameKey) -> String {
 }
 
 /// Exists once a server counts as dead: nothing that it appends is taken. `declared` until its
-/// members have left, then `buried`.
+/// members have left or are away, `held` for as long as those may come back, then `buried`.
 pub(super) fn dead(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:dead")
 }

@@ -1,5 +1,6 @@
 //! Which servers are alive. Each holds a lease and renews it; one whose lease has run out is
-//! declared dead by another and buried: its members leave their rooms.
+//! declared dead by another and buried: its members leave their rooms, or are away for as long
+//! as their clients may come back to another server.
 //!
 //! # Guarantees
 //!
@@ -28,8 +29,9 @@ use super::{
     keys::{self, BURIALS, RoomKeys, SERVERS},
     names,
     server::{ClusterServer, OwnServer},
+    sessions,
 };
-use crate::room::{By, Op, refusal::Refusal};
+use crate::room::{By, Op, Room, refusal::Refusal};
 
 /// A lease is renewed this many times before it would run out.
 const RENEWALS: u32 = 15;
@@ -58,7 +60,12 @@ static RENEW: LazyLock<Script> = LazyLock::new(|| {
                 table.insert(silent, server)
             end
         end
-        return {time, servers, silent, redis.call('HGETALL', KEYS[4])}",
+        local burials = {}
+        for _, server in ipairs(redis.call('HKEYS', KEYS[4])) do
+            local held = redis.call('GET', 'madang:server:' .. server .. ':dead') == 'held'
+            table.insert(burials, {server, redis.call('HGET', KEYS[4], server), held and 1 or 0})
+        end
+        return {time, servers, silent, burials}",
     )
 });
 
@@ -168,14 +175,24 @@ struct Renewed {
     servers: Vec<u64>,
     /// Those without a lease.
     silent: Vec<u64>,
-    /// The dead that are not buried, and when they were declared dead.
-    burials: Vec<(u64, u64)>,
+    /// The dead that are not buried, when they were declared dead, and whether their members have
+    /// been told.
+    burials: Vec<(u64, u64, bool)>,
+}
+
+/// A step of a burial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BurialStep {
+    /// Members leave, or are away if their sessions can be resumed.
+    Beginning,
+    /// Whoever has not come back leaves.
+    End,
 }
 
 impl Lease {
     /// Renews the lease; none if this server counts as dead.
     fn renew(&self, connection: &mut Connection) -> RedisResult<Option<Renewed>> {
-        type Fields = (u64, Vec<u64>, Vec<u64>, Vec<(u64, u64)>);
+        type Fields = (u64, Vec<u64>, Vec<u64>, Vec<(u64, u64, bool)>);
         let lease_millis = self.timing.lease.as_millis() as u64;
         let answer: Option<Fields> = RENEW
             .key(keys::lease(self.origin))
@@ -325,7 +342,7 @@ impl Keeper {
     /// Tells the private rooms of burials that have begun or ended: whoever has not opened such
     /// a room can't.
     fn tell_private_rooms(&mut self, renewed: &Renewed) {
-        let burials: HashSet<u64> = renewed.burials.iter().map(|(dead, _)| *dead).collect();
+        let burials: HashSet<u64> = renewed.burials.iter().map(|(dead, ..)| *dead).collect();
         let begun = burials.difference(&self.told).map(|dead| Op::Buried(*dead));
         let over = self.told.difference(&burials).map(|dead| Op::Unclaimed(*dead));
         let ops: Vec<Op> = begun.chain(over).collect();
@@ -341,7 +358,7 @@ impl Keeper {
         }
     }
 
-    /// Begins a burial, unless another is under way.
+    /// Begins the next step of a burial, unless one is under way.
     fn carry_on_burials(&mut self, renewed: &Renewed) {
         if let Some(burial) = self.burial.take_if(|burial| burial.is_finished()) {
             match burial.join() {
@@ -351,19 +368,48 @@ impl Keeper {
             }
         }
         let Some(server) = self.server.get().filter(|_| self.burial.is_none()) else { return };
-        let Some((dead, _)) = renewed.burials.first().copied() else { return };
+        let window = server.resume_window().as_millis() as u64;
+        let step = |(dead, declared, is_held): &(u64, u64, bool)| match is_held {
+            false => Some((*dead, BurialStep::Beginning)),
+            true if renewed.time >= declared + window => Some((*dead, BurialStep::End)),
+            true => None,
+        };
+        let Some((dead, step)) = renewed.burials.iter().find_map(step) else { return };
         let redis = self.lease.redis.clone();
         let burial = std::thread::Builder::new().name("burial".to_owned());
-        match burial.spawn(move || bury(&redis, &*server, dead)) {
+        match burial.spawn(move || bury(&redis, &*server, dead, step)) {
             Ok(burial) => self.burial = Some(burial),
             Err(error) => tracing::warn!(%error, "failed to bury a server; trying again"),
         }
     }
 }
 
-/// Has the members of a dead server leave every public room that it was in, and then forgets
-/// it. Sessions are resumed on their own server only, so nobody is waited for.
-fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64) -> RedisResult<()> {
+/// Buries servers that died while nobody followed this private room.
+pub(super) fn bury_in(redis: &Redis, room: &Room, own: u64) -> RedisResult<()> {
+    // A room that has ended has no members.
+    let bearers = room.bearers().unwrap_or_default();
+    let origins: HashSet<u64> = bearers.into_iter().map(|(_, origin)| origin).collect();
+    let others: Vec<u64> = origins.into_iter().filter(|origin| *origin != own).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let dead: Vec<String> = others.iter().map(|origin| keys::dead(*origin)).collect();
+    let states: Vec<Option<String>> = redis::cmd("MGET").arg(dead).query(&mut redis.connect()?)?;
+    for (origin, state) in others.into_iter().zip(states) {
+        // The keeper tells of what follows, and of those who die from now on.
+        let ops: &[Op] = match state.as_deref() {
+            None => &[],
+            Some("buried") => &[Op::Buried(origin), Op::Unclaimed(origin)],
+            Some(_) => &[Op::Buried(origin)],
+        };
+        ops.iter().for_each(|op| _ = room.act_now(By::Time, op.clone()));
+    }
+    Ok(())
+}
+
+/// Has the members of a dead server leave every public room that it was in, or be away; in the
+/// end, whoever has not come back leaves, and the server is forgotten.
+fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) -> RedisResult<()> {
     let mut connection = redis.connect()?;
     let rooms: Vec<String> =
         redis::cmd("SMEMBERS").arg(keys::rooms(dead)).query(&mut connection)?;
@@ -377,15 +423,25 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64) -> RedisResult<()>
             }
             None => continue,
         };
-        for op in [Op::Buried(dead), Op::Unclaimed(dead)] {
-            if room.act(By::Time, op) == Err(Refusal::Unavailable) {
-                return Err((ErrorKind::Io, "Redis is away").into());
-            }
+        let op = match step {
+            BurialStep::Beginning => Op::Buried(dead),
+            BurialStep::End => Op::Unclaimed(dead),
+        };
+        if room.act(By::Time, op) == Err(Refusal::Unavailable) {
+            return Err((ErrorKind::Io, "Redis is away").into());
         }
         // One that has ended has no members.
         server.end_room_when_empty(&room);
     }
-    redis::cmd("SET").arg(keys::dead(dead)).arg("buried").query::<()>(&mut connection)?;
+    let is_over = match step {
+        BurialStep::Beginning => "held",
+        BurialStep::End => "buried",
+    };
+    redis::cmd("SET").arg(keys::dead(dead)).arg(is_over).query::<()>(&mut connection)?;
+    if step == BurialStep::Beginning {
+        return sessions::release_unheld(&mut connection, dead);
+    }
+    sessions::forget_all(&mut connection, dead)?;
     names::release_all(&mut connection, dead)?;
     let mut forget = redis::pipe();
     forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();

@@ -12,8 +12,9 @@ use std::{
 use crossbeam_channel::{Sender, bounded};
 
 use super::{
-    connection::PATIENCE,
+    connection::{PATIENCE, Redis},
     hearer::{Follow, Hearing},
+    leases,
     place::LogPlace,
     sealed::Sealed,
     uplink::Sending,
@@ -32,6 +33,7 @@ pub(super) fn next_seq(last_seq: &AtomicU64) -> u64 {
 
 /// The log of one room.
 pub(super) struct Log {
+    pub(super) redis: Redis,
     pub(super) origin: u64,
     pub(super) place: Arc<LogPlace>,
     pub(super) last_seq: Arc<AtomicU64>,
@@ -82,15 +84,21 @@ impl RoomLog for Log {
     }
 
     fn follow(&self, room: &Arc<Room>, from: u64) {
-        let (place, room) = (self.place.clone(), Arc::downgrade(room));
-        *self.room.lock() = room.clone();
+        let (place, follower) = (self.place.clone(), Arc::downgrade(room));
+        *self.room.lock() = follower.clone();
         if !place.life().is_zero() {
             self.send(Sending::LetLive(Arc::downgrade(&place)));
         }
         let (hears, heard) = bounded(0);
-        let _ = self.follows.send(Hearing::Begin(Follow { place, room, next: from }, hears));
+        let _ =
+            self.follows.send(Hearing::Begin(Follow { place, room: follower, next: from }, hears));
         self.send(Sending::Wake);
         // What it has not heard by then follows.
         let _ = heard.recv_timeout(PATIENCE);
+        if !self.place.life().is_zero()
+            && let Err(error) = leases::bury_in(&self.redis, room, self.origin)
+        {
+            tracing::warn!(%error, "failed to find out which members' servers are gone");
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Encryption of private rooms in Redis, with keys derived from the room's key, which Redis never
-//! sees. Whoever reads Redis or its files sees sizes and times only.
+//! sees; and of sessions, with keys derived from their tokens. Whoever reads Redis or its files sees sizes and times only.
 //!
 //! # Guarantees
 //!
@@ -16,8 +16,11 @@ use ring::{
     hkdf::{HKDF_SHA256, Prk, Salt},
 };
 
-/// The purpose of the derived keys, with the version of the form.
+/// The purpose of the keys derived from a room's key, with the version of the form.
 const PURPOSE: &[u8] = b"madang private room 1";
+
+/// The same for keys derived from a session's token.
+const TOKEN_PURPOSE: &[u8] = b"madang session 1";
 
 /// Precedes every sealed text: the server that sealed it, and its number there.
 const HEADER: usize = 16;
@@ -25,7 +28,7 @@ const HEADER: usize = 16;
 /// How many bytes of the hash are used in names.
 const NAME_BYTES: usize = 16;
 
-/// Seals and opens the data of one private room.
+/// Seals and opens the data of one private room or session.
 #[derive(Clone)]
 pub(super) struct Seal(Prk);
 
@@ -38,11 +41,13 @@ pub(super) enum Sealed {
     Entry,
     /// Its state.
     State,
+    /// A session.
+    Session,
 }
 
 /// The text can't be opened: it has another key or kind, or was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("failed to decrypt a private room's data in Redis")]
+#[error("failed to decrypt data in Redis")]
 pub(super) struct Unsealable;
 
 impl Sealed {
@@ -51,6 +56,7 @@ impl Sealed {
             Sealed::Mark => b"mark",
             Sealed::Entry => b"entry",
             Sealed::State => b"state",
+            Sealed::Session => b"session",
         }
     }
 }
@@ -59,6 +65,11 @@ impl Seal {
     /// Of the room with this key.
     pub(super) fn of(key: RoomKey) -> Seal {
         Seal(Salt::new(HKDF_SHA256, PURPOSE).extract(key.show().as_bytes()))
+    }
+
+    /// Of the session with this token.
+    pub(super) fn of_token(token: &str) -> Seal {
+        Seal(Salt::new(HKDF_SHA256, TOKEN_PURPOSE).extract(token.as_bytes()))
     }
 
     /// The room's name in Redis, from which its key can't be derived.

@@ -1,8 +1,14 @@
 //! What the cluster needs from its own server, which provides it.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
-use crate::room::{Room, directory::Rooms};
+use crate::{
+    room::{Room, directory::Rooms},
+    session::{token::TokenHash, user_manager::Taker},
+};
 
 /// The server on this machine, for the cluster's threads.
 pub(crate) trait ClusterServer: Send + Sync {
@@ -16,6 +22,16 @@ pub(crate) trait ClusterServer: Send + Sync {
 
     /// The other servers took this one for dead, and nothing is taken from it any more.
     fn fenced(&self);
+
+    /// How long a session without a connection is waited for.
+    fn resume_window(&self) -> Duration;
+
+    /// Hands the session with this token over to another server, once its connection has let it
+    /// go; false if there is none. Must not block.
+    fn give_session(&self, token: &TokenHash, taker: Taker) -> bool;
+
+    /// Another server has the session with this number now.
+    fn session_given(&self, session: u64);
 
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;

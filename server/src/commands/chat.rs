@@ -108,6 +108,13 @@ pub(crate) trait Services {
     /// muted by the operator.
     fn keep_standing(&self, session: &Session);
 
+    /// Has other servers know the number of the last whisper to a session, which may be resumed
+    /// there.
+    fn note_whispered(&self, session: &Session);
+
+    /// The same with a session's ignore list.
+    fn note_hidden(&self, session: &Session);
+
     /// Tells the operator that a room has ended.
     fn note_room_ended(&self, room: &str);
 }

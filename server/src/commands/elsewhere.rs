@@ -274,7 +274,9 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
                 return Finding::NoTeacher;
             }
             let from = from.as_ref().map_or(Whisperer::Operator, Whisperer::Elsewhere);
-            Finding::Whispered { outcome: session.whisper(from, &text, time), user: session.name() }
+            let outcome = session.whisper(from, &text, time);
+            chat.services.note_whispered(&session);
+            Finding::Whispered { outcome, user: session.name() }
         }
         Inquiry::Kick { session, seconds } => with(chat, session, |session| {
             let Some(room) = chat.rooms.room_of(session) else { return Finding::InNoRoom };

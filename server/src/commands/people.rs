@@ -135,7 +135,9 @@ fn deliver(
     text: &str,
     now: Time,
 ) -> Result<Reply, Reply> {
-    tell_whispered(caller, other.whisper(from, text, now), user, text)
+    let outcome = other.whisper(from, text, now);
+    caller.chat.services.note_whispered(other);
+    tell_whispered(caller, outcome, user, text)
 }
 
 /// Tells the caller whether what they whispered arrived.
@@ -249,6 +251,7 @@ pub(super) fn own_lines(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Re
 }
 
 fn tell_room_of_hidden(caller: &Caller<'_>, session: &Session) {
+    caller.chat.services.note_hidden(session);
     if let Standing::Member(Membership { room: Some(room), .. }) = caller.standing {
         // In no room, there is nothing to update; the next room gets the list on joining.
         let _ = room.hide(session.number, session.hidden());

@@ -118,6 +118,10 @@ impl Services for Asked {
 
     fn keep_standing(&self, _session: &Session) {}
 
+    fn note_whispered(&self, _session: &Session) {}
+
+    fn note_hidden(&self, _session: &Session) {}
+
     fn note_teacher(&self, user: &UserName) {
         self.note(format!("{user} is a teacher"));
     }

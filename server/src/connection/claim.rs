@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use madang_protocol::{
     name::{NameError, UserName},
     notice::{Goodbye, LessonNotice, Notice},
-    room::Destination,
+    room::{Destination, RoomName},
     text::Lang,
 };
 
@@ -155,6 +155,8 @@ impl<'a> Newcomer<'a> {
             let claim = || shared.users.claim(&user, token.clone(), number, now);
             let claimed = claim().or_else(|taken| {
                 let Some(previous) = &previous else { return Err(taken) };
+                // It may be another server's.
+                let _ = shared.bring_session(previous, 0);
                 shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
             });
             let session = claimed.map_err(|refusal| match refusal {
@@ -290,6 +292,9 @@ impl Connection {
         let Entrance { session, destination, shown, nonce } = entrance;
         let nonce = nonce.as_deref();
         self.choice = Choice::Open;
+        let lobby = || Destination::Public(RoomName::lobby());
+        // Before its client is told the token.
+        self.shared.keep_new_session(session, destination.as_ref().unwrap_or(&lobby()));
         if !matches!(destination, Some(Destination::Private(_))) {
             lesson::return_to_lesson(&self.shared.chat(), session);
         }

@@ -203,6 +203,7 @@ impl Connection {
         self.lang = lang;
         if let Some(session) = &self.session {
             session.change_lang(lang);
+            self.shared.keep_session(session, self.room.as_deref());
         }
         self.change_form();
         self.outbox.change_wire_lang(lang);
@@ -241,6 +242,7 @@ impl Connection {
     /// `made` for this user.
     fn go_to(&mut self, destination: &Destination, made: Option<&Arc<Room>>, nonce: Option<&str>) {
         let Some(session) = self.session.clone() else { return };
+        self.shared.keep_moving_session(&session, destination);
         if let Some(old) = self.room.take() {
             old.leave_for_another(session.number);
             self.shared.end_when_empty(&old);

@@ -13,7 +13,6 @@ use super::Connection;
 use crate::{
     close_reason::CloseReason,
     dialect::answer::Answer,
-    expiry::Due,
     room::{By, Closing, Going, Op},
     session::Session,
     shared::DISMISSAL,
@@ -97,13 +96,10 @@ impl Connection {
         #[cfg(all(test, not(feature = "shuttle")))]
         assert_ne!(self.last_word.as_deref(), Some(super::tests::PANIC), "as the test asked");
         let away = self.may_come_back(&session, reason).then(|| self.let_go(&session)).flatten();
-        if let Some(since) = away {
+        if away.is_some() {
             self.outbox.close(reason, &goodbye);
             // Its room may have attached it since, while it was open.
             session.detach(number);
-            let until = since + self.shared.config.resume_window;
-            let due = Due::Session(Arc::downgrade(&session), since);
-            self.shared.timekeeper.schedule(until, due);
             self.shared.console.cut(&session.name(), self.address, reason);
         } else if self.shared.users.close(&session, number) {
             let (outbox, text) = (self.outbox.clone(), self.last_word.take());
@@ -121,13 +117,13 @@ impl Connection {
 
     /// Detaches the session for another connection to resume. Returns the time of detaching, or
     /// `None` if it cannot be resumed.
-    fn let_go(&self, session: &Session) -> Option<Instant> {
+    fn let_go(&self, session: &Arc<Session>) -> Option<Instant> {
         if let Some(room) = &self.room {
             // Before the next connection can resume it. A room that has ended has no members.
             let _ = room.act_now(By::of(session), Op::Away);
         }
         let (number, address) = (self.admission.number, self.admission.counted());
-        self.shared.users.let_go(session, number, address)
+        self.shared.let_go(session, number, address)
     }
 
     /// Whether the session outlives this connection for a while.
@@ -141,6 +137,6 @@ impl Connection {
         // A peer that closes WebSocket normally is done with the session (RFC 6455 section
         // 7.4.1).
         let done = self.transport.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));
-        session.token.is_some() && !ends && !done
+        session.token.is_some() && !session.has_moved() && !ends && !done
     }
 }

@@ -22,7 +22,6 @@ use crate::{
     clock,
     close_reason::CloseReason,
     commands::{chat::Services, lesson},
-    expiry::Due,
     room::{By, Coming, Going, Greeting, Op, Room, Speech, refusal::Refusal},
     session::Session,
     shared::{Admission, Shared},
@@ -124,11 +123,8 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         let PostConnection { shared, admission, address } = self.sender;
         let (session, number) = (&self.session, admission.number);
-        let let_go = || shared.users.let_go(session, number, admission.counted());
-        if let Some(since) = self.stays.then(let_go).flatten() {
-            let until = since + shared.config.resume_window;
-            shared.timekeeper.schedule(until, Due::Session(Arc::downgrade(session), since));
-        } else if shared.users.close(session, number) {
+        let let_go = || shared.let_go(session, number, admission.counted());
+        if self.stays.then(let_go).flatten().is_none() && shared.users.close(session, number) {
             let how = Some((address, CloseReason::Refused));
             let room = shared.rooms.room_of(session);
             shared.end_session(session, room, Going::Expires, how);
@@ -172,6 +168,7 @@ impl<'a> PostConnection<'a> {
     fn hold(self, saying: &Saying, user: &UserName, room: &Room) -> Result<Held<'a>, NotPosted> {
         let users = &self.shared.users;
         if let Some(token) = &saying.token {
+            self.shared.bring_session(token, 0)?;
             let borrowed = users.borrow(token, self.admission.number, TURN);
             let in_use = |_| NotClaimed::NameInUse { proposal: users.free_name_like(user) };
             if let Some(session) = borrowed.map_err(in_use)? {
@@ -195,6 +192,7 @@ impl<'a> PostConnection<'a> {
             nonce: None,
         };
         let (session, _) = newcomer.claim(login, Some(token))?;
+        self.shared.keep_new_session(&session, &saying.room);
         Ok(Held { sender: self, session, stays: false })
     }
 

@@ -30,6 +30,10 @@ impl Connection {
         last_private: u64,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
+        if let Err(notice) = self.shared.bring_session(token, last_private) {
+            self.notice(&notice, nonce);
+            return Ok(());
+        }
         let dismiss = |connection: u64| {
             if let Some(outbox) = self.shared.connections.outbox_of(connection) {
                 self.shared.dismiss(&outbox, Goodbye::Replaced);
@@ -63,7 +67,7 @@ impl Connection {
             let goodbye = Goodbye::Kicked { seconds: whole_seconds(left) };
             return Err(CloseReason::Told(goodbye));
         }
-        let resumed = self.room.as_ref().is_some_and(|current| {
+        let resumed = self.room.as_ref().map(|current| {
             let coming = Coming {
                 session: session.clone(),
                 outbox: self.outbox.clone(),
@@ -72,8 +76,16 @@ impl Connection {
             };
             // Event ids are valid only in the room that the client was in.
             let event = last.filter(|_| room == Some(&*current.name));
-            current.resume(coming, Last { event, private: last_private }).is_ok()
+            current.resume(coming, Last { event, private: last_private })
         });
+        if resumed == Some(Err(Refusal::Unavailable)) {
+            // It can be tried again.
+            (self.session, self.room) = (None, None);
+            self.shared.let_go(&session, number, self.admission.counted());
+            self.notice(&Notice::Unavailable, nonce);
+            return Ok(());
+        }
+        let resumed = resumed == Some(Ok(()));
         if let Some(room) = self.room.as_ref().filter(|_| resumed) {
             self.shared.keep_renderings(room);
         }
@@ -82,6 +94,7 @@ impl Connection {
             self.welcome_nowhere(&session, true, last_private);
             self.remark(&Notice::NoRoom, None);
         }
+        self.shared.keep_session(&session, self.room.as_deref());
         self.shared.console.resumed(&session.name(), self.address);
         self.ack(nonce);
         Ok(())

@@ -62,6 +62,10 @@ pub(super) enum Envelope {
     Remember {
         told: Sender<Vec<Event>>,
     },
+    /// Returns the members' sessions, each with the server that it is connected to.
+    Bearers {
+        told: Sender<Vec<(u64, u64)>>,
+    },
     /// Returns the lesson's attendance.
     Attendance {
         told: Sender<BTreeMap<String, Attended>>,

@@ -256,6 +256,11 @@ impl Executor {
                 // The requester is waiting for it.
                 let _ = told.send(self.history.remembered(self.batch.events()));
             }
+            Envelope::Bearers { told } => {
+                let bearers = self.state.members().in_order().map(|it| (it.session, it.origin));
+                // The requester is waiting for it.
+                let _ = told.send(bearers.collect());
+            }
             Envelope::Attendance { told } => {
                 // The requester is waiting for it.
                 let _ = told.send(self.state.class().attendance());
@@ -293,6 +298,7 @@ impl Executor {
 
     /// Decides an op, and carries out the result.
     pub(super) fn carry_out(&mut self, by: By, op: Op) -> Result<(), Refusal> {
+        self.check_bearer(by, &op)?;
         let facts = self.state.decide(by, op, self.time)?;
         facts.into_iter().for_each(|fact| self.take_in(fact));
         Ok(())
@@ -393,7 +399,7 @@ impl Executor {
             Change::Left { session, .. } => self.take_out(*session, self.batch_len()),
             // Its session is another machine's now.
             Change::Back { session, origin, .. } if *origin != self.origin() => {
-                self.take_out(*session, self.batch_len());
+                self.see_move_away(*session);
             }
             Change::Renamed { .. } => self.members.forget_listed(),
             Change::Owner { session, .. } => {

@@ -51,6 +51,8 @@ pub(super) struct Logged {
     last: u64,
     /// The number of the last entry of each machine that was carried out.
     heard: BTreeMap<u64, u64>,
+    /// The server whose entry is carried out.
+    heard_from: u64,
     /// When the state was kept last by this machine.
     kept: Time,
     waiting: VecDeque<Envelope>,
@@ -112,6 +114,7 @@ impl Logged {
         now: Time,
     ) -> Logged {
         Logged {
+            heard_from: log.origin(),
             log,
             last,
             heard,
@@ -277,6 +280,23 @@ impl Executor {
         self.logged.as_ref().map_or(0, |logged| logged.log.origin())
     }
 
+    /// Whether the requester is not connected to the server that asks for it, but to another by
+    /// now: nothing is taken from where a session was before, least of all its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoMember`].
+    pub(super) fn check_bearer(&self, by: By, op: &Op) -> Result<(), Refusal> {
+        let Some(logged) = &self.logged else { return Ok(()) };
+        let member = by.session().and_then(|session| self.state.member(session));
+        let is_elsewhere = member.is_some_and(|member| member.origin != logged.heard_from);
+        match op {
+            Op::Join { .. } | Op::Back { .. } => Ok(()),
+            _ if is_elsewhere => Err(Refusal::NoMember),
+            _ => Ok(()),
+        }
+    }
+
     /// Has the other machines know that this one stops, if there are any: its members leave.
     pub(super) fn bury_members(&mut self) {
         if let Some(logged) = &self.logged {
@@ -316,7 +336,7 @@ impl Executor {
         if entry.number != logged.last + 1 {
             return;
         }
-        logged.last = entry.number;
+        (logged.last, logged.heard_from) = (entry.number, entry.origin);
         logged.heard.insert(entry.origin, entry.seq);
         self.note_log_is_back();
         let logged = self.logged();

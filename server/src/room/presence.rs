@@ -268,6 +268,13 @@ impl Executor {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
         let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
+        if self.logged.is_some() {
+            // On another server, it may have been renamed or muted at the last moment.
+            session.rename(presence.user.clone());
+            if let Some(mute) = presence.muted.filter(|_| session.muted().is_none()) {
+                session.mute(mute);
+            }
+        }
         // A client without events of this room starts with its own `joined`, or, if that was before
         // a restart, with all that is known.
         let joined = presence.joined.max(self.opened);
@@ -279,13 +286,14 @@ impl Executor {
         let missed = Missed { after: last_event, sent: last_event };
         let (earlier, from) = self.missed(&outbox, missed);
         match self.members.touch(number) {
-            Some(member) => {
+            Some(member) if Arc::ptr_eq(&member.session, &session) => {
                 member.outbox = outbox;
                 member.answers.clear();
                 (member.earlier, member.from) = (earlier, from);
             }
-            // It was here before a restart.
-            None => {
+            // It was here before a restart, or is back from another server.
+            _ => {
+                self.members.remove(number);
                 session.enter(self.number);
                 self.insert(session, outbox, earlier, from);
             }
@@ -341,6 +349,17 @@ impl Executor {
             member.session.exit(self.number);
             self.leavers.push(Leaver::new(member, to));
         }
+    }
+
+    /// Removes a member whose session is another server's now: its connection here ends.
+    pub(super) fn see_move_away(&mut self, session: u64) {
+        let Some(member) = self.members.of(session) else { return };
+        member.session.move_away();
+        let (outbox, goodbye) = (member.outbox.clone(), Goodbye::Replaced);
+        let (reason, goodbye) =
+            (CloseReason::Told(goodbye), Answer::goodbye(outbox.form(), goodbye));
+        self.take_out(session, self.batch_len());
+        self.end_connection(session, Closing { outbox, reason, goodbye, text: None });
     }
 
     /// Removes a member that does not leave by itself: it gets everything so far, and then, if

@@ -61,7 +61,8 @@ impl Executor {
                 None if kicks.left_for_session(number, self.time).is_some() => {
                     self.see_kicked_off(number);
                 }
-                _ => self.take_out(number, 0),
+                Some(false) => self.see_move_away(number),
+                None => self.take_out(number, 0),
             }
         }
         let owner = self.state.access().owner.and_then(|owner| self.members.of(owner));

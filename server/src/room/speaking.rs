@@ -8,7 +8,7 @@ use madang_protocol::event::ServerMessage;
 use super::{
     executor::Executor,
     fact::Change,
-    op::{By, Speech},
+    op::{By, Op, Speech},
     recorder::{OwedAck, Recorder},
     refusal::Refusal,
     state::Heard,
@@ -28,6 +28,10 @@ impl Executor {
         speeches: Vec<Speech>,
     ) -> Result<(), Refusal> {
         let number = session.number;
+        if let Err(refusal) = self.check_bearer(by, &Op::MaySpeak) {
+            self.refuse_in_place(session, &speeches, refusal);
+            return Err(refusal);
+        }
         let Heard { said, repeated, refused } = self.state.hear(by, speeches, self.time);
         let mut acks = None;
         for fact in said {

@@ -28,7 +28,7 @@ const PRIVATE_BYTES: usize = 256 * 1_024;
 const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// The highest number that every client reads exactly: JavaScript's numbers are floating-point.
-const MOST_EXACT: u64 = (1 << 53) - 1;
+pub(super) const MOST_EXACT: u64 = (1 << 53) - 1;
 
 /// How many more bytes of whispers may be kept by all sessions together.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ use madang_protocol::{
 use proposal::{MOST_PROPOSED, shortened};
 use table::{Holder, SessionEntry, SessionTable};
 
+pub(crate) use moving::{GivenAway, Taker};
 pub(crate) use shared_names::{NameRefusal, SharedNames};
 
 use crate::{
@@ -38,6 +39,7 @@ use crate::{
 
 mod proposal;
 mod shared_names;
+mod moving;
 mod table;
 
 /// The sessions, and the names in use.
@@ -91,11 +93,16 @@ impl UserManager {
     /// Restores a session from before a restart, without a connection. Returns it and since
     /// when it waits; `None` if its name is in use.
     pub(crate) fn restore(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
+        self.insert_away(session.restored())
+    }
+
+    /// Adds a session without a connection, unless its name is in use.
+    fn insert_away(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
         let now = Instant::now();
         let keys = session.name().keys();
         let mut table = self.table.lock();
         let session = session.hashing_nonces_by(self.nonce_key);
-        let session = Arc::new(session.keeping_within(table.whispers.clone()).restored());
+        let session = Arc::new(session.keeping_within(table.whispers.clone()));
         if keys.iter().any(|key| table.names.contains_key(key)) {
             return None;
         }
@@ -371,8 +378,13 @@ impl UserManager {
             || self.limits.per_address.zip(away_there).is_some_and(|(most, away)| *away >= most);
         let entry = table.sessions.get_mut(&session.number)?;
         // A waiting connection takes it at once.
-        if entry.holder != Holder::Connection(connection) || (is_full && entry.waiting == 0) {
+        let is_wanted = entry.waiting > 0 || entry.taker.is_some();
+        if entry.holder != Holder::Connection(connection) || (is_full && !is_wanted) {
             return None;
+        }
+        if entry.taker.is_some() {
+            entry.holder = Holder::Ending;
+            return Some(now);
         }
         (entry.holder, entry.away_from) = (Holder::Nobody(now), address);
         table.away += 1;
@@ -431,6 +443,20 @@ impl UserManager {
 
     /// Ends a session whose leaving was posted: its name is free. Returns how many are left.
     pub(crate) fn end(&self, session: &Session) -> usize {
+        self.take_out(session, |table, keys| self.release(table, keys))
+    }
+
+    /// Ends a session that goes on, on another server: only here, its name is free. Returns how
+    /// many are left.
+    pub(crate) fn end_here(&self, session: &Session) -> usize {
+        self.take_out(session, |_, _| {})
+    }
+
+    fn take_out(
+        &self,
+        session: &Session,
+        release: impl FnOnce(&SessionTable, Vec<NameKey>),
+    ) -> usize {
         self.teachers.end(session);
         let mut keys = session.name().keys();
         let mut table = self.table.lock();
@@ -440,7 +466,7 @@ impl UserManager {
         for key in &keys {
             table.names.remove(key);
         }
-        self.release(&table, keys);
+        release(&table, keys);
         if let Some(token) = &session.token {
             table.tokens.remove(&token.hash);
         }

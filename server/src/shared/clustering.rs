@@ -1,7 +1,7 @@
 //! What a server does for the cluster that it is part of, and what the cluster does for its
 //! commands.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Shared;
 use crate::{
@@ -11,6 +11,10 @@ use crate::{
         elsewhere::{Elsewhere, Finding, Findings, Inquiry, answer_server},
     },
     room::{Room, directory::Rooms, log::Follower as _},
+    session::{
+        token::TokenHash,
+        user_manager::{GivenAway, Taker},
+    },
 };
 
 impl ClusterServer for Shared {
@@ -33,6 +37,26 @@ impl ClusterServer for Shared {
         for room in self.rooms.all() {
             // One that has ended has no members.
             let _ = room.lose_log();
+        }
+    }
+
+    fn resume_window(&self) -> Duration {
+        self.config.resume_window
+    }
+
+    fn give_session(&self, token: &TokenHash, taker: Taker) -> bool {
+        match self.users.give_away(token, taker) {
+            GivenAway::Unknown => return false,
+            GivenAway::Now(session) => self.hand_over(&session, taker),
+            GivenAway::Soon(holder) => self.replace(holder),
+        }
+        true
+    }
+
+    fn session_given(&self, session: u64) {
+        if let Some(session) = self.users.numbered(session) {
+            session.move_away();
+            self.users.end_here(&session);
         }
     }
 

@@ -144,6 +144,16 @@ impl Services for Shared {
         self.note_session(session, self.rooms.room_of(session).as_deref());
     }
 
+    fn note_whispered(&self, session: &Session) {
+        if let Some((cluster, token)) = self.cluster.as_ref().zip(session.token.as_ref()) {
+            cluster.sessions.note_private(token, session.last_private());
+        }
+    }
+
+    fn note_hidden(&self, session: &Session) {
+        self.keep_session(session, self.rooms.room_of(session).as_deref());
+    }
+
     fn note_room_ended(&self, room: &str) {
         self.console.room_ended(room);
     }

@@ -2,13 +2,18 @@
 //! Redis that the test starts.
 
 use std::{
-    fs, thread,
+    collections::{BTreeMap, HashMap},
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
 use madang_tests::redis::TestRedis;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     incoming::PATIENCE,
@@ -122,7 +127,9 @@ fn the_members_of_a_killed_server_leave_and_its_rooms_are_whole_on_the_other() {
     // It is killed.
     drop(doomed);
     bob.expect(&left("carol"));
-    bob.expect(&left("finn"));
+    // He is waited for.
+    let before = bob.expect(&left("finn"));
+    assert!(!before.contains("finn"), "{before}");
     // Their names are free, and nobody leaves twice.
     let _carol = join_once_free(&other, "carol");
     bob.expect(&joined("carol"));
@@ -292,4 +299,230 @@ fn a_server_says_which_cluster_it_is_part_of_or_why_it_is_not() {
     let mut nowhere = Program::start(&mut nowhere);
     assert_eq!(nowhere.expect_exit(), 1);
     nowhere.err().expect("madang-server: --cluster: failed to reach Redis at /nowhere/socket: ");
+}
+
+/// A client that talks, and resumes its session on another server when it loses its own.
+struct Talker {
+    reader: BufReader<TcpStream>,
+    token: String,
+    /// The last event.
+    last: u64,
+}
+
+impl Talker {
+    fn connect(address: SocketAddr) -> BufReader<TcpStream> {
+        let stream = TcpStream::connect(address).expect("the server takes connections");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        BufReader::new(stream)
+    }
+
+    fn send(&mut self, message: &Value) {
+        // A lost connection is seen when it is read.
+        let _ = writeln!(self.reader.get_ref(), "{message}");
+    }
+
+    /// The next message; none if the connection is lost.
+    #[track_caller]
+    fn read(&mut self) -> Option<Value> {
+        loop {
+            let mut line = String::new();
+            match self.reader.read_line(&mut line) {
+                Ok(0) => return None,
+                // What is before `/json` is none.
+                Ok(_) => match serde_json::from_str(&line) {
+                    Ok(message) => return Some(message),
+                    Err(_) => continue,
+                },
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    panic!("nothing comes any more")
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// The next message of this type.
+    #[track_caller]
+    fn find(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.read().expect("more");
+            if message["type"] == kind {
+                return message;
+            }
+        }
+    }
+
+    /// Logs in by this request, and returns the welcome.
+    #[track_caller]
+    fn log_in(&mut self, request: &Value) -> Value {
+        let _ = writeln!(self.reader.get_ref(), "/json");
+        self.send(request);
+        loop {
+            let message = self.read().expect("a welcome");
+            match message["type"].as_str() {
+                Some("welcome") => return message,
+                Some("hello") => {}
+                _ => panic!("{message}"),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn start(address: SocketAddr, name: &str) -> Talker {
+        let reader = Talker::connect(address);
+        let mut talker = Talker { reader, token: String::new(), last: 0 };
+        let welcome = talker.log_in(&json!({"type": "login", "name": name, "history": 0}));
+        talker.token = welcome["session"].as_str().expect("a token").to_owned();
+        // Its own `joined` follows.
+        talker.last = welcome["id"].as_u64().expect("an id") - 1;
+        talker
+    }
+
+    #[track_caller]
+    fn resume(&mut self, address: SocketAddr) {
+        self.reader = Talker::connect(address);
+        let (session, last) = (&self.token, self.last);
+        let request = json!({"type": "login", "session": session, "room": "lobby", "last": last});
+        let welcome = self.log_in(&request);
+        assert_eq!(welcome["resumed"], true, "{welcome}");
+    }
+}
+
+/// What a talker has seen.
+struct Seen {
+    /// What was said, by id.
+    said: BTreeMap<u64, String>,
+    /// The ids of its own messages.
+    acked: HashMap<String, u64>,
+    moves: usize,
+}
+
+/// Says so many messages, and hears so many; on the other server from the moment when this one
+/// is lost.
+#[track_caller]
+fn talk(
+    mut talker: Talker,
+    other: SocketAddr,
+    (name, own, all): (&str, usize, usize),
+    heard: &AtomicUsize,
+) -> Seen {
+    let mut seen = Seen { said: BTreeMap::new(), acked: HashMap::new(), moves: 0 };
+    let mut sent = 0;
+    let say = |talker: &mut Talker, at: usize| {
+        let text = format!("{name} {at}");
+        talker.send(&json!({"type": "say", "text": text, "nonce": text}));
+    };
+    while seen.acked.len() < own || seen.said.len() < all {
+        while sent < own && sent < seen.acked.len() + 30 {
+            say(&mut talker, sent);
+            sent += 1;
+        }
+        let Some(message) = talker.read() else {
+            talker.resume(other);
+            seen.moves += 1;
+            let is_open = |at: &usize| !seen.acked.contains_key(&format!("{name} {at}"));
+            (0..sent).filter(is_open).for_each(|at| say(&mut talker, at));
+            continue;
+        };
+        match message["type"].as_str() {
+            Some("ack") => {
+                let nonce = message["nonce"].as_str().expect("a nonce").to_owned();
+                let id = message["id"].as_u64().expect("an id");
+                let before = seen.acked.insert(nonce, id);
+                assert!(before.is_none_or(|before| before == id), "{message}");
+            }
+            Some("said" | "joined" | "left") => {
+                let id = message["id"].as_u64().expect("an id");
+                assert_eq!(id, talker.last + 1, "a hole, or something twice: {message}");
+                talker.last = id;
+                if message["type"] == "said" {
+                    let text = message["text"].as_str().expect("a text").to_owned();
+                    assert_eq!(seen.said.insert(id, text), None);
+                    heard.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            _ => panic!("{message}"),
+        }
+    }
+    seen
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn nothing_acknowledged_is_lost_or_doubled_when_one_of_two_servers_is_killed_in_a_flood() {
+    const OWN: usize = 1_000;
+    let redis = TestRedis::start();
+    let doomed = node(&redis);
+    let other = node(&redis);
+    let talkers = ["a", "b", "c", "d"].into_iter().zip([&doomed, &other].into_iter().cycle());
+    let talkers: Vec<_> =
+        talkers.map(|(name, node)| (name, Talker::start(node.address, name))).collect();
+    let (heard, address) = (AtomicUsize::new(0), other.address);
+    let all = talkers.len() * OWN;
+    let seen: Vec<(&str, Seen)> = thread::scope(|scope| {
+        let talks: Vec<_> = talkers
+            .into_iter()
+            .map(|(name, talker)| {
+                let heard = &heard;
+                scope.spawn(move || (name, talk(talker, address, (name, OWN, all), heard)))
+            })
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        while heard.load(Ordering::Relaxed) < all {
+            assert!(Instant::now() < deadline, "they hear nothing");
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(doomed);
+        talks.into_iter().map(|talk| talk.join().expect("it has heard all")).collect()
+    });
+    let moves: Vec<usize> = seen.iter().map(|(_, seen)| seen.moves).collect();
+    assert_eq!(moves, [1, 0, 1, 0], "the killed server's clients have moved once");
+    let said = |at: usize| &seen[at].1.said;
+    for (at, (name, Seen { acked, .. })) in seen.iter().enumerate() {
+        // Each from its own joining on.
+        let first = *said(at).keys().next().expect("something was said");
+        assert!(said(0).range(first..).eq(said(at).range(first..)), "the same for everyone");
+        let own = said(at).iter().filter(|(_, text)| text.starts_with(name));
+        let own: Vec<(String, u64)> = own.map(|(id, text)| (text.clone(), *id)).collect();
+        let expected = (0..OWN).map(|at| format!("{name} {at}"));
+        let expected: Vec<(String, u64)> =
+            expected.map(|text| (text.clone(), acked[&text])).collect();
+        assert_eq!(own, expected, "once, in its order, under the id that was acknowledged");
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn nobody_stays_in_a_private_room_whose_only_server_was_killed() {
+    let redis = TestRedis::start();
+    let doomed = node(&redis);
+    let other = node(&redis);
+    let make_room = |name: &str| {
+        let mut owner = Talker::start(doomed.address, name);
+        owner.send(&json!({"type": "command", "line": "/new"}));
+        owner.send(&json!({"type": "command", "line": "/invite"}));
+        let key = owner.find("invite")["key"].as_str().expect("a key").to_owned();
+        (owner, key)
+    };
+    let ((_alice, first), (_erin, second)) = (make_room("alice"), make_room("erin"));
+    let mut carol = Peer::join(doomed.address, "carol");
+    carol.say(&format!("/join #{first}"));
+    carol.expect(&joined("carol"));
+    drop(doomed);
+    let enter = |name: &str, key: &str| {
+        let mut talker = Talker::start(other.address, name);
+        talker.send(&json!({"type": "command", "line": format!("/join #{key}")}));
+        let members = talker.find("entered")["members"].clone();
+        (talker, members)
+    };
+    // Carol has left when her name is free; Alice is waited for.
+    let _carol = join_once_free(&other, "carol");
+    let (mut bob, members) = enter("bob", &first);
+    assert_eq!(members, 2);
+    assert_eq!(bob.find("left")["user"], "alice");
+    assert_eq!(bob.find("owner")["user"], "bob");
+    // Nobody waits for Erin any more when her name is free.
+    let _erin = join_once_free(&other, "erin");
+    let (_dave, members) = enter("dave", &second);
+    assert_eq!(members, 1);
 }

@@ -9,7 +9,7 @@ use std::{
 
 use madang_protocol::name::{NameKey, UserName};
 
-use super::NotTaken;
+use super::{NotTaken, Taker};
 use crate::session::{Session, memory::WhisperBudget, token::TokenHash};
 
 #[derive(Default)]
@@ -36,6 +36,8 @@ pub(super) struct SessionEntry {
     pub(super) requests: u64,
     /// How many of them are waiting for it.
     pub(super) waiting: usize,
+    /// The server that is to have it as soon as its connection lets it go.
+    pub(super) taker: Option<Taker>,
     /// The address under which it is counted while it has no connection.
     pub(super) away_from: Option<IpAddr>,
     /// The second name that it has claimed; freed together with the first.
@@ -112,6 +114,7 @@ impl SessionTable {
             holder,
             requests: 0,
             waiting: 0,
+            taker: None,
             away_from: None,
             another: None,
         };

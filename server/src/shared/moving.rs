@@ -1,0 +1,204 @@
+//! Sessions that pass to and from other servers: what of them is kept where all servers find it,
+//! how one is handed over, and how one is taken in.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    room::Destination,
+};
+
+use super::Shared;
+use crate::{
+    clock,
+    cluster::sessions::Brought,
+    commands::{chat::Services as _, rooms},
+    expiry::Due,
+    room::{By, Op, Room, directory::NotMade, refusal::Refusal},
+    session::{RoomHandle, Session, stored::StoredSession, user_manager::Taker},
+};
+
+/// How long a connection may take to let go of a session that another server has.
+const LETTING_GO: Duration = Duration::from_secs(5);
+
+impl Shared {
+    /// Keeps a new session, which is about to enter `destination`, for other servers; blocks until
+    /// that is done, or a moment has passed.
+    pub(crate) fn keep_new_session(&self, session: &Session, destination: &Destination) {
+        let (Some(cluster), Some(token)) = (&self.cluster, &session.token) else { return };
+        let stored = session.stored(vec![written(destination)], self.owned_by(session));
+        cluster.sessions.keep_new(token, &stored);
+    }
+
+    /// Keeps a session for other servers that is about to leave a room for another.
+    pub(crate) fn keep_moving_session(&self, session: &Session, to: &Destination) {
+        let from = self.rooms.room_of(session);
+        let rooms = std::iter::once(written(to)).chain(from.as_deref().map(destination_of));
+        self.keep_session_in(session, rooms.collect());
+    }
+
+    /// Keeps a session for other servers as it is now.
+    pub(crate) fn keep_session(&self, session: &Session, room: Option<&Room>) {
+        self.keep_session_in(session, room.map(destination_of).into_iter().collect());
+    }
+
+    fn keep_session_in(&self, session: &Session, rooms: Vec<String>) {
+        let (Some(cluster), Some(token)) = (&self.cluster, &session.token) else { return };
+        cluster.sessions.keep(token, &session.stored(rooms, self.owned_by(session)));
+    }
+
+    /// The private rooms that a session owns.
+    fn owned_by(&self, session: &Session) -> Vec<String> {
+        let rooms = session.owned().into_iter().filter_map(|number| self.rooms.numbered(number));
+        rooms.map(|room| destination_of(&room)).collect()
+    }
+
+    /// `connection`, counted under `address`, releases a session, which may be resumed for a while;
+    /// it is handed over if another server has asked for it. Returns since when it waits, as
+    /// [`UserManager::let_go`] says.
+    ///
+    /// [`UserManager::let_go`]: crate::session::user_manager::UserManager::let_go
+    pub(crate) fn let_go(
+        &self,
+        session: &Arc<Session>,
+        connection: u64,
+        address: Option<IpAddr>,
+    ) -> Option<Instant> {
+        let since = self.users.let_go(session, connection, address)?;
+        match self.users.take_taker(session) {
+            Some(taker) => self.hand_over(session, taker),
+            None => {
+                let due = Due::Session(Arc::downgrade(session), since);
+                self.timekeeper.schedule(since + self.config.resume_window, due);
+            }
+        }
+        Some(since)
+    }
+
+    /// Hands a session that nobody holds any more over to another server. If that dies before
+    /// its members are told, the session leaves its room.
+    pub(super) fn hand_over(&self, session: &Arc<Session>, taker: Taker) {
+        let (Some(cluster), Some(token)) = (&self.cluster, &session.token) else { return };
+        let room = self.rooms.room_of(session);
+        let rooms = room.as_deref().map(destination_of).into_iter().collect();
+        let stored = session.stored(rooms, self.owned_by(session));
+        cluster.sessions.give(taker, token, &stored.with_whispers(session.whispers()));
+        if let Some(room) = room {
+            let due = Due::HandedOver(Arc::downgrade(&room), session.number);
+            self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);
+        }
+    }
+
+    /// Has a connection end because another, perhaps on another server, has its session.
+    pub(super) fn replace(&self, connection: u64) {
+        if let Some(outbox) = self.connections.outbox_of(connection) {
+            self.dismiss(&outbox, Goodbye::Replaced);
+        }
+    }
+
+    /// Takes in the session of this token if another server has it, as one without a connection,
+    /// whose client has received the private events up to `received`. Blocks for some seconds at
+    /// most.
+    ///
+    /// # Errors
+    ///
+    /// If the other servers, or the session's rooms, can't be reached.
+    pub(crate) fn bring_session(&self, token: &str, received: u64) -> Result<(), Notice<'static>> {
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let is_here = self.users.knows_token(token);
+        match cluster.sessions.bring(token, is_here) {
+            Ok(Brought::NotElsewhere) => Ok(()),
+            Ok(Brought::Session(stored)) => {
+                self.drop_moved(token);
+                self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
+            }
+            // Its room says whether it can go on.
+            Err(_) if is_here => Ok(()),
+            Err(_) => Err(Notice::Unavailable),
+        }
+    }
+
+    /// Ends what is left here of a session that another server had in the meantime.
+    fn drop_moved(&self, token: &str) {
+        let deadline = Instant::now() + LETTING_GO;
+        while let Some(connection) = self.users.drop_moved(token) {
+            self.replace(connection);
+            if !self.users.wait_until_gone(token, deadline) {
+                return;
+            }
+        }
+    }
+
+    fn take_in(
+        &self,
+        stored: &StoredSession,
+        token: &str,
+        received: u64,
+        origin: u64,
+    ) -> Result<(), NotMade> {
+        // First, so that it can be tried again.
+        let mut is_in = None;
+        for name in &stored.rooms {
+            let Some(room) = self.reach_named(name)? else { continue };
+            // From now on, this server speaks for it there, and ends it if nobody comes.
+            let back = Op::Back { quiet: stored.quiet, origin };
+            match room.act(By::Member(stored.number), back) {
+                Ok(()) => {
+                    is_in = Some(room);
+                    break;
+                }
+                Err(Refusal::Unavailable) => return Err(NotMade::Unreachable),
+                Err(_) => {}
+            }
+        }
+        let owned = stored.owned.iter().map(|name| self.reach_named(name));
+        let owned: Vec<Option<Arc<Room>>> = owned.collect::<Result<_, _>>()?;
+        let Some((session, since)) = self.users.revive(stored, token, received) else {
+            tracing::warn!("the name of a session from another server is in use here");
+            return Ok(());
+        };
+        is_in.iter().for_each(|room| _ = session.enter(room.number));
+        for room in owned.into_iter().flatten() {
+            let room: Weak<dyn RoomHandle> = Arc::downgrade(&room) as Weak<dyn RoomHandle>;
+            session.own(room);
+        }
+        if stored.is_teacher {
+            self.users.teachers.make(&session);
+        }
+        session.watch(stored.is_watching);
+        if let Some(until) = stored.muted.and_then(|mute| mute.until) {
+            let now = Instant::now();
+            let at = now.checked_add(until.since(clock::now())).unwrap_or(now);
+            self.end_operators_mute_at(at, until, &session);
+        }
+        let due = Due::Session(Arc::downgrade(&session), since);
+        self.timekeeper.schedule(since + self.config.resume_window, due);
+        Ok(())
+    }
+
+    fn reach_named(&self, name: &str) -> Result<Option<Arc<Room>>, NotMade> {
+        let destination = Destination::parse(name).ok();
+        destination.map_or(Ok(None), |destination| self.rooms.reach(&destination))
+    }
+}
+
+/// A room's name, or the key of a private one, as [`Destination::parse`] reads it.
+fn destination_of(room: &Room) -> String {
+    match room.key {
+        Some(key) => written(&Destination::Private(key)),
+        None => room.name.to_string(),
+    }
+}
+
+fn written(destination: &Destination) -> String {
+    match destination {
+        Destination::Public(name) => name.as_str().to_owned(),
+        Destination::Private(key) => format!("#{}", key.show()),
+        // Words lead to a key before they lead anywhere.
+        Destination::Words(_) => String::new(),
+    }
+}

@@ -1,0 +1,306 @@
+//! Sessions that are resumed on another server than the one that they were on.
+
+use std::time::Duration;
+
+use madang_protocol::{notice::Notice, text::Lang};
+use madang_server::cluster::ClusterConfig;
+use madang_tests::{DEADLINE, TestClient, TestServer};
+use serde_json::{Value, json};
+
+use super::{Cluster, expect_said, join, names::login_once_free, next, say};
+
+/// A client that has logged in, and what it needs to resume its session.
+struct Member {
+    client: TestClient,
+    token: String,
+    last: u64,
+}
+
+impl Member {
+    #[track_caller]
+    fn login(server: &TestServer, name: &str) -> Member {
+        let mut client = server.connect();
+        let welcome = client.login_json(name);
+        let token = welcome["session"].as_str().expect("a token").to_owned();
+        Member { client, token, last: id(&welcome) }
+    }
+
+    /// Resets the connection. The server has noticed when this returns.
+    #[track_caller]
+    fn cut(&mut self, server: &TestServer) {
+        let before = server.console().matches("연결 끊김").count();
+        std::mem::replace(&mut self.client, server.connect()).reset();
+        server.console_expect_count("연결 끊김", before + 1);
+    }
+
+    /// Resumes the session on a server, having received the private events up to `private`.
+    #[track_caller]
+    fn resume(&mut self, server: &TestServer, room: &str, private: u64) -> Value {
+        self.present(server, room, private);
+        let welcome = next(&mut self.client, "welcome");
+        assert_eq!(welcome["resumed"], true, "{welcome}");
+        welcome
+    }
+
+    fn present(&mut self, server: &TestServer, room: &str, private: u64) {
+        self.client = server.connect();
+        self.client.become_json();
+        self.client.send_json(json!({
+            "type": "login", "session": self.token, "room": room, "last": self.last,
+            "last_private": private,
+        }));
+    }
+}
+
+#[track_caller]
+fn id(message: &Value) -> u64 {
+    message["id"].as_u64().unwrap_or_else(|| panic!("no id in {message}"))
+}
+
+#[track_caller]
+fn command(client: &mut TestClient, line: &str, kind: &str) -> Value {
+    client.send_json(json!({"type": "command", "line": line, "nonce": line}));
+    next(client, kind)
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn who_comes_back_on_another_server_gets_what_it_missed_and_nobody_is_told() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    let mut bob = other.login("bob");
+    alice.last = id(&next(&mut alice.client, "joined"));
+    alice.cut(one);
+    bob.send("one\ntwo\n").expect("[bob] two\n");
+    let welcome = alice.resume(other, "lobby", 0);
+    assert_eq!(
+        (&welcome["user"], &welcome["session"], &welcome["members"]),
+        (&json!("alice"), &json!(alice.token), &json!(2))
+    );
+    assert_eq!(id(&welcome), alice.last);
+    for (text, after) in [("one", 1), ("two", 2)] {
+        assert_eq!(expect_said(&mut alice.client, text), alice.last + after);
+    }
+    say(&mut alice.client, "back");
+    assert_eq!(expect_said(&mut alice.client, "back"), alice.last + 3);
+    bob.expect_next("[alice] back\n");
+    // And there again.
+    alice.last += 3;
+    alice.cut(other);
+    bob.send("three\n").expect_next("[bob] three\n");
+    alice.resume(one, "lobby", 0);
+    assert_eq!(expect_said(&mut alice.client, "three"), alice.last + 1);
+    say(&mut alice.client, "here");
+    bob.expect_next("[alice] here\n");
+    // Whoever ends the session ends it everywhere.
+    alice.client.send_json(json!({"type": "command", "line": "/quit"}));
+    bob.expect("[alice]");
+    alice.present(other, "lobby", 0);
+    alice.client.expect_error("session_unknown", None);
+    login_once_free(other, "alice");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_session_moves_with_its_whispers_and_its_connection_is_closed() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut first = Member::login(one, "alice");
+    let mut bob = other.login_json("bob");
+    for text in ["psst", "hush"] {
+        command(&mut bob, &format!("/msg alice {text}"), "ack");
+        assert_eq!(next(&mut first.client, "whisper")["text"], text);
+    }
+    command(&mut first.client, "/ignore bob", "ack");
+    let mut second = Member { client: other.connect(), ..Member::login(other, "nobody") };
+    (second.token, second.last) = (first.token.clone(), first.last);
+    second.resume(other, "lobby", 1);
+    let whisper = next(&mut second.client, "whisper");
+    assert_eq!((&whisper["text"], &whisper["private"]), (&json!("hush"), &json!(2)));
+    assert_eq!(next(&mut first.client, "bye")["reason"], "replaced");
+    first.client.expect_closed();
+    // Her ignore list came along, too.
+    assert_eq!(command(&mut bob, "/msg alice again", "error")["code"], "ignored");
+    command(&mut second.client, "/unignore bob", "ack");
+    command(&mut bob, "/msg alice again", "ack");
+    assert_eq!(next(&mut second.client, "whisper")["private"], 3);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_is_repeated_on_another_server_has_happened_once() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    let mut bob = other.login("bob");
+    say(&mut alice.client, "once");
+    let said = expect_said(&mut alice.client, "once");
+    bob.expect("[alice] once\n");
+    join(&mut alice.client, "math");
+    alice.client.send_json(json!({"type": "say", "text": "sum", "nonce": "n2"}));
+    let sum = expect_said(&mut alice.client, "sum");
+    alice.cut(one);
+    alice.last = sum;
+    assert_eq!(alice.resume(other, "math", 0)["room"], "math");
+    for (nonce, expected) in [("once", said), ("n2", sum)] {
+        alice.client.send_json(json!({"type": "say", "text": "twice?", "nonce": nonce}));
+        let ack = next(&mut alice.client, "ack");
+        assert_eq!((&ack["nonce"], id(&ack)), (&json!(nonce), expected));
+    }
+    say(&mut alice.client, "more");
+    assert_eq!(expect_said(&mut alice.client, "more"), sum + 1);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn owner_and_mutes_stay_what_they_are_in_a_private_room() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    let room = command(&mut alice.client, "/new", "entered")["room"].as_str().map(str::to_owned);
+    let room = room.expect("a room");
+    let key = command(&mut alice.client, "/invite", "invite")["key"].as_str().map(str::to_owned);
+    let key = key.expect("a key");
+    let mut bob = Member::login(one, "bob");
+    join(&mut bob.client, &format!("#{key}"));
+    command(&mut alice.client, "/mute bob", "muted");
+    // Both come back where nobody has had the room open.
+    for member in [&mut alice, &mut bob] {
+        member.cut(one);
+        member.last = 0;
+        let welcome = member.resume(other, "lobby", 0);
+        assert_eq!((&welcome["room"], &welcome["owner"]), (&json!(room), &json!("alice")));
+    }
+    say(&mut bob.client, "may I?");
+    assert_eq!(next(&mut bob.client, "error")["code"], "muted");
+    assert_eq!(command(&mut alice.client, "/lock", "locked")["user"], "alice");
+    let written = cluster.redis.on_disk();
+    for secret in [&alice.token, &bob.token, &key] {
+        assert!(!written.windows(secret.len()).any(|part| part == secret.as_bytes()));
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn sessions_outlive_a_server_that_stops_for_a_while() {
+    let mut cluster = Cluster::start(1);
+    let window = Duration::from_secs(2);
+    let settings = ClusterConfig::at(&cluster.redis.url());
+    let other = TestServer::start(|config| {
+        config.cluster = Some(settings);
+        config.resume_window = window;
+    });
+    let one = &cluster.nodes[0];
+    let (mut alice, _carol) = (Member::login(one, "alice"), Member::login(one, "carol"));
+    let _dave = one.login("dave");
+    let mut bob = other.login("bob");
+    alice.last = id(&next(&mut alice.client, "joined"));
+    cluster.nodes[0].stop();
+    // People at a terminal have left.
+    let left = |name: &str| format!("[{name}]님이 퇴장했습니다.\n");
+    bob.expect(left("dave"));
+    alice.resume(&other, "lobby", 0);
+    say(&mut alice.client, "still here");
+    bob.expect_next("[alice] still here\n");
+    // Her name is held for the other.
+    let mut newcomer = other.connect();
+    newcomer.become_json();
+    newcomer.send_json(json!({"type": "login", "name": "carol"}));
+    assert_eq!(next(&mut newcomer, "error")["code"], "name_taken");
+    bob.expect_next(left("carol"));
+    login_once_free(&other, "carol");
+    bob.expect_next("[carol]님이 입장했습니다.\n[carol]님이 퇴장했습니다.\n");
+    say(&mut alice.client, "and now?");
+    bob.expect_next("[alice] and now?\n");
+    drop(other);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn who_was_banned_in_the_meantime_does_not_come_back_elsewhere() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    alice.cut(one);
+    one.operate("/ban alice");
+    one.console_expect("alice");
+    alice.present(other, "lobby", 0);
+    assert_eq!(next(&mut alice.client, "bye")["reason"], "banned");
+    alice.client.expect_closed();
+}
+
+/// Says something over HTTP; returns the status, and the token to go on with.
+#[track_caller]
+fn post(server: &TestServer, name: &str, token: Option<&str>, text: &str) -> (String, String) {
+    let mut client = TestClient::connect(server.web_address());
+    let token = token.map(|token| format!("Token: {token}\r\n")).unwrap_or_default();
+    client.send(format!(
+        "POST /rooms/lobby HTTP/1.1\r\nHost: localhost\r\nName: {name}\r\n{token}\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    ));
+    let response = client.expect_rest();
+    let status = response.split(' ').nth(1).unwrap_or_default().to_owned();
+    let body = response.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned());
+    (status, body.unwrap_or_default())
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn messages_over_http_go_on_on_any_server() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut bob = other.login("bob");
+    let (status, token) = post(one, "carol", None, "first");
+    assert_eq!(status, "200");
+    bob.expect("[carol] first\n");
+    for (server, text) in [(other, "second"), (one, "third"), (one, "fourth"), (other, "fifth")] {
+        assert_eq!(post(server, "carol", Some(&token), text).0, "200");
+        bob.expect_next(format!("[carol] {text}\n"));
+    }
+    assert_eq!(post(other, "carol", None, "another").0, "409");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_client_without_a_session_gets_its_old_name_back_from_another_server() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    let mut bob = other.login("bob");
+    alice.cut(one);
+    let mut again = other.connect();
+    again.become_json();
+    again.send_json(json!({"type": "login", "name": "alice", "previous": alice.token}));
+    assert_eq!(next(&mut again, "welcome")["user"], "alice");
+    bob.expect("[alice]님이 퇴장했습니다.\n[alice]님이 입장했습니다.\n");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn while_redis_is_away_nobody_comes_back_but_may_try_again() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = Member::login(&cluster.nodes[0], "alice");
+    alice.cut(&cluster.nodes[0]);
+    cluster.redis.kill();
+    let other = &cluster.nodes[1];
+    alice.present(other, "lobby", 0);
+    alice.client.expect_error("unavailable", None);
+    cluster.redis.start_again();
+    let deadline = std::time::Instant::now() + DEADLINE;
+    loop {
+        alice.client.send_json(json!({
+            "type": "login", "session": alice.token, "room": "lobby", "last": alice.last,
+        }));
+        let answer = alice.client.expect_json();
+        if answer["type"] == "welcome" {
+            assert_eq!((&answer["resumed"], &answer["user"]), (&json!(true), &json!("alice")));
+            break;
+        }
+        assert_eq!(answer["text"], Notice::Unavailable.text(Lang::Ko), "{answer}");
+        assert!(std::time::Instant::now() < deadline, "it stays away");
+    }
+    say(&mut alice.client, "at last");
+    expect_said(&mut alice.client, "at last");
+}
