@@ -209,6 +209,19 @@ fn websocket_frames_are_explained_to_programs() {
 }
 
 #[test]
+fn a_secret_in_the_payload_of_a_ping_is_hidden_though_it_is_cut() {
+    let server = TestServer::start(|_| {});
+    let mut peggy = server.login_websocket_json("peggy");
+    begin_json(&mut peggy);
+    // Its third word is beyond what is kept of a payload.
+    peggy.send_frame(0x89, "xxxxxx brave otter lantern");
+    assert_eq!(peggy.expect_json("wire")["what"], "read");
+    let frame = peggy.expect_json("wire");
+    let parts = ["name", "length", "payload"].map(|part| frame[part].clone());
+    assert_eq!(parts, [json!("ping"), json!(26), json!(hex("xxxxxx "))], "{frame}");
+}
+
+#[test]
 fn programs_over_tcp_get_notes_as_json() {
     let server = TestServer::start(|_| {});
     let mut heidi = server.login_json("heidi");
