@@ -13,7 +13,7 @@
 
 use std::{
     fmt, io,
-    sync::{Arc, Weak, atomic::AtomicU64},
+    sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -57,6 +57,7 @@ mod uplink;
 mod hearer;
 mod leases;
 mod names;
+pub(crate) mod lessons;
 pub(crate) mod sessions;
 
 /// How long the hearer may take to end.
@@ -191,6 +192,8 @@ pub(crate) struct Cluster {
     pub(crate) sessions: Sessions,
     threads: Mutex<Option<ClusterThreads>>,
     keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+    /// The secret that seals the lesson in Redis.
+    lesson: OnceLock<RoomKey>,
 }
 
 struct ClusterThreads {
@@ -281,6 +284,7 @@ impl Cluster {
             sessions,
             threads,
             keeper: Mutex::default(),
+            lesson: OnceLock::new(),
         })
     }
 

@@ -235,7 +235,7 @@ impl Shared {
             Due::Timer(until, state) => {
                 let (lesson, op) = (&self.rooms.lesson, LessonOp::TimerDue { until, state });
                 // Another timer may be running by now, or none.
-                let _ = lesson.act(&Asker::time(), op, || self.rooms.public());
+                lesson.post(&Asker::time(), op, || self.rooms.public());
             }
             Due::MissingAreGone => {
                 let lesson = &self.rooms.lesson;

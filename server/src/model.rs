@@ -358,7 +358,7 @@ fn a_vote_that_races_the_end_of_its_poll_is_counted_or_refused() {
     shuttle::check_random(
         || {
             let lesson = Arc::new(Lesson::default());
-            let asker = |by: By, name: &str| Asker { by, user: UserName::parse(name).ok() };
+            let asker = |by: By, name: &str| Asker::new(by, UserName::parse(name).ok());
             let act = |lesson: &Lesson, asker: &Asker, op| lesson.act(asker, op, Vec::new);
             let kim = asker(By::Teacher(1), "kim");
             let choices = ["a", "b"].map(Arc::from).into();

@@ -45,7 +45,7 @@ use envelope::{Answered, Envelope};
 use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
-use log::{Follower, LogEntry, RoomLogs, Snapshot};
+use log::RoomLogs;
 use logged::Gate;
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
@@ -482,24 +482,6 @@ impl Room {
                 let _ = answered.send(result);
             }
         }
-    }
-}
-
-impl Follower for Room {
-    fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
-    }
-
-    fn reload(&self, snapshot: Snapshot) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::Reload(snapshot.into()))
-    }
-
-    fn miss_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
-    }
-
-    fn lose_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
     }
 }
 

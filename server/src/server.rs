@@ -36,6 +36,7 @@ use crate::{
     room::{
         Context,
         directory::Rooms,
+        lesson::Lesson,
         log::{RoomLogs, Unreachable},
         recorder::Recorder,
     },
@@ -181,7 +182,10 @@ impl Server {
         let recorder = journal.clone().map(|journal| journal as Arc<dyn Recorder>);
         let left = kept.as_ref().zip(recorder.clone());
         let lesson = left.map(|(kept, recorder)| restoring::lesson(kept, recorder));
-        let lesson = Arc::new(lesson.unwrap_or_default());
+        let lesson = Arc::new(match &cluster {
+            Some(cluster) => Lesson::shared(cluster.open_lesson()?),
+            None => lesson.unwrap_or_default(),
+        });
         let lobby = kept.as_ref().map(|kept| restoring::lobby(kept, &lesson)).unwrap_or_default();
         let metrics_too = metrics.clone();
         let logs = cluster.clone().map(|cluster| cluster as Arc<dyn RoomLogs>);
@@ -223,6 +227,7 @@ impl Server {
         if let Some(cluster) = &shared.cluster {
             let own: Arc<dyn ClusterServer> = shared.clone();
             cluster.serve(Arc::downgrade(&own));
+            shared.join_lesson();
         }
         if let Some(kept) = kept {
             shared.restore(kept);

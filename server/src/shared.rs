@@ -229,7 +229,11 @@ impl Shared {
         if let (Some(journal), Some(_), false) = (&self.journal, &session.token, stops) {
             journal.write(Write::SessionEnded { session: session.number });
         }
-        lesson::leave_lesson(&self.chat(), session);
+        // Those of a server that stops are waited for on the others.
+        if !(stops && self.rooms.lesson.is_shared()) {
+            lesson::leave_lesson(&self.chat(), session);
+            lesson::end_teaching(&self.chat(), session);
+        }
         let name = session.name();
         self.console.left(&name, self.users.end(session), how);
         taken

@@ -19,6 +19,7 @@ use super::{
     keys::{CONTROL, published, wake_channel},
     place::LogPlace,
     scripts,
+    sealed::Sealed,
     server::OwnServer,
     sessions,
     uplink::Sending,
@@ -306,18 +307,15 @@ impl Follow {
         let Some(room) = self.room.upgrade() else { return Ok(Err(Ended(()))) };
         let stored = scripts::open_room(reading, &self.place, None, origin)?;
         let stored = stored.filter(|stored| stored.first == self.place.first);
-        let snapshot =
-            stored.and_then(|stored| stored.snapshot).map(|it| self.place.read_snapshot(it));
-        match snapshot {
-            Some(Ok(snapshot)) if snapshot.entry >= self.next => {
-                self.next = snapshot.entry + 1;
-                Ok(room.reload(snapshot))
+        let kept = stored.and_then(|stored| stored.snapshot);
+        let kept = kept.and_then(|kept| self.place.read(Sealed::State, kept).ok());
+        match kept.and_then(|kept| room.reload(&kept, self.next)) {
+            Some(entry) => {
+                self.next = entry + 1;
+                Ok(Ok(()))
             }
             // The room has ended, or nobody can tell how it went on.
-            without => {
-                if let Some(Err(error)) = without {
-                    tracing::error!(%error, "a room can't go on");
-                }
+            None => {
                 // One that has ended meanwhile has no members.
                 let _ = room.lose_log();
                 Ok(Err(Ended(())))

@@ -21,6 +21,9 @@ pub(super) const SERVERS: &str = "madang:servers";
 /// A hash: the servers that were declared dead and are not buried yet, and when that was.
 pub(super) const BURIALS: &str = "madang:burials";
 
+/// The [name](super::sealed::Seal::name) of the lesson, whose key only servers have.
+pub(super) const LESSON: &str = "madang:lesson";
+
 /// The channel on which all servers are asked.
 pub(super) const CONTROL: &str = "madang:control";
 
@@ -48,6 +51,11 @@ impl RoomKeys {
     /// Of the private room with this [name](super::sealed::Seal::name).
     pub(super) fn private(name: &str) -> RoomKeys {
         RoomKeys::named(&format!("private:{name}"))
+    }
+
+    /// Of the lesson with this [name](super::sealed::Seal::name).
+    pub(super) fn lesson(name: &str) -> RoomKeys {
+        RoomKeys::named(&format!("lesson:{name}"))
     }
 
     /// The public room whose `meta` this is.

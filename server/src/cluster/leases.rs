@@ -433,6 +433,9 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) 
         // One that has ended has no members.
         server.end_room_when_empty(&room);
     }
+    if step == BurialStep::End && !server.unclaimed(dead) {
+        return Err((ErrorKind::Io, "Redis is away").into());
+    }
     let is_over = match step {
         BurialStep::Beginning => "held",
         BurialStep::End => "buried",

@@ -57,6 +57,12 @@ impl LogPlace {
         LogPlace { keys: RoomKeys::private(&seal.name()), first: 0, seal: Some(seal) }
     }
 
+    /// Of the lesson with this key.
+    pub(super) fn lesson(key: RoomKey) -> LogPlace {
+        let seal = Seal::of(key);
+        LogPlace { keys: RoomKeys::lesson(&seal.name()), first: 0, seal: Some(seal) }
+    }
+
     /// How long Redis keeps it if nobody follows it; zero means forever.
     pub(super) fn life(&self) -> Duration {
         self.seal.as_ref().map_or(Duration::ZERO, |_| PRIVATE_LIFE)
@@ -70,7 +76,12 @@ impl LogPlace {
         }
     }
 
-    fn read(&self, part: Sealed, written: Vec<u8>) -> Result<Vec<u8>, Unsealable> {
+    /// What was written of it there.
+    ///
+    /// # Errors
+    ///
+    /// If it was not [written](Self::write) with this place's key.
+    pub(super) fn read(&self, part: Sealed, written: Vec<u8>) -> Result<Vec<u8>, Unsealable> {
         match &self.seal {
             Some(seal) => seal.open(part, &written).map(|(_, plain)| plain),
             None => Ok(written),
@@ -87,11 +98,6 @@ impl LogPlace {
         LogEntry { body: opened.map_or_else(Arc::default, |(_, body)| body.into()), ..entry }
     }
 
-    /// A state that was kept.
-    pub(super) fn read_snapshot(&self, written: Vec<u8>) -> Result<Snapshot, Unreadable> {
-        Ok(serde_json::from_slice(&self.read(Sealed::State, written)?)?)
-    }
-
     /// The name, or the mark, and the state of a room, from what Redis has of it.
     pub(super) fn read_room(
         &self,
@@ -102,7 +108,7 @@ impl LogPlace {
         let name = self.read(Sealed::Mark, name)?;
         let name = String::from_utf8(name).map_err(|_| Unreadable::Name)?;
         let snapshot = match snapshot {
-            Some(snapshot) => self.read_snapshot(snapshot)?,
+            Some(snapshot) => serde_json::from_slice(&self.read(Sealed::State, snapshot)?)?,
             // Its maker died before writing it, and nobody else knows the owner.
             None if self.seal.is_some() => return Err(Unreadable::Unfinished),
             None => {

@@ -17,7 +17,7 @@ use super::{
     leases,
     place::LogPlace,
     sealed::Sealed,
-    uplink::Sending,
+    uplink::{Keeping, Sending},
 };
 use crate::{
     room::{
@@ -66,7 +66,7 @@ impl RoomLog for Log {
 
     fn keep(&self, snapshot: Snapshot) {
         let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
-        self.send(Sending::Keep { place, seq, snapshot: Box::new(snapshot) });
+        self.send(Sending::Keep { place, seq, kept: Keeping::Room(Box::new(snapshot)) });
     }
 
     fn entries_kept_after(&self) -> u64 {

@@ -9,10 +9,7 @@ use super::{
     keys::{FLOOR, NONCE_KEY, RoomKeys, dead, rooms},
     place::LogPlace,
 };
-use crate::{
-    room::log::{LogEntry, Snapshot},
-    session::nonces::NonceKey,
-};
+use crate::{room::log::LogEntry, session::nonces::NonceKey};
 
 /// How many entries one read returns.
 const PART: usize = 500;
@@ -126,7 +123,7 @@ pub(super) struct StoredRoom {
     pub(super) first: u64,
     /// When it was made.
     pub(super) time: Time,
-    /// A [`Snapshot`] as [`keep`] was given it, if there is one.
+    /// The state as [`keep`] was given it, if there is one.
     pub(super) snapshot: Option<Vec<u8>>,
 }
 
@@ -206,18 +203,18 @@ pub(super) fn append(
     })
 }
 
-/// Keeps a room's state: `written` is `snapshot` as [`LogPlace::write`] returns it. Entries that
-/// it contains are kept for `kept_for`.
+/// Keeps the state after an entry of this number and time, as [`LogPlace::write`] returns it.
+/// Entries that it contains are kept for `kept_for`.
 pub(super) fn keep(
     connection: &mut Connection,
     place: &LogPlace,
-    snapshot: &Snapshot,
+    (entry, time): (u64, Time),
     written: &[u8],
     kept_for: Duration,
 ) -> RedisResult<()> {
     let keys = &place.keys;
     KEEP.key(&[&keys.meta, &keys.state, &keys.log])
-        .arg((place.first, snapshot.entry, snapshot.time.as_millis()))
+        .arg((place.first, entry, time.as_millis()))
         .arg(written)
         .arg(place.life().as_secs())
         .arg(kept_for.as_millis() as u64)

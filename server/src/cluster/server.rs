@@ -33,6 +33,10 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// Another server has the session with this number now.
     fn session_given(&self, session: u64);
 
+    /// Has the lesson know that nobody comes back any more who was on that server; false if it
+    /// has to be tried again.
+    fn unclaimed(&self, dead: u64) -> bool;
+
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;
 }

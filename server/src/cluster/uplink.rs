@@ -9,6 +9,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
+use madang_protocol::event::Time;
 use redis::{Connection, RedisResult};
 
 use super::{
@@ -22,7 +23,10 @@ use super::{
 };
 use crate::{
     metrics::Metrics,
-    room::log::{Follower, Snapshot},
+    room::{
+        lesson::log::LessonSnapshot,
+        log::{Follower, Snapshot},
+    },
 };
 
 /// How many threads share the rooms.
@@ -48,8 +52,8 @@ pub(super) enum Sending {
         /// Since when it waits.
         since: Instant,
     },
-    /// The room's state; it takes a `seq` as entries do.
-    Keep { place: Arc<LogPlace>, seq: u64, snapshot: Box<Snapshot> },
+    /// A state; it takes a `seq` as entries do.
+    Keep { place: Arc<LogPlace>, seq: u64, kept: Keeping },
     /// That the room is still followed.
     LetLive(Weak<LogPlace>),
     /// The end of the room.
@@ -58,6 +62,30 @@ pub(super) enum Sending {
     Answer(ControlAnswer),
     /// A wake-up for the hearer.
     Wake,
+}
+
+/// A state to keep.
+pub(super) enum Keeping {
+    Room(Box<Snapshot>),
+    Lesson(Box<LessonSnapshot>),
+}
+
+impl Keeping {
+    /// The entry that it follows, and its time.
+    fn after(&self) -> (u64, Time) {
+        match self {
+            Keeping::Room(snapshot) => (snapshot.entry, snapshot.time),
+            Keeping::Lesson(snapshot) => (snapshot.entry, snapshot.time),
+        }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let written = match self {
+            Keeping::Room(snapshot) => serde_json::to_vec(snapshot),
+            Keeping::Lesson(snapshot) => serde_json::to_vec(snapshot),
+        };
+        written.expect("plain data")
+    }
 }
 
 impl Sending {
@@ -184,11 +212,9 @@ impl Writer {
                 }
                 Ok(())
             }
-            Sending::Keep { place, seq, snapshot } => {
-                let plain = serde_json::to_vec(snapshot).expect("plain data");
-                let written = place.write(Sealed::State, (self.origin, *seq), plain);
-                let kept_for = self.entries_kept_for;
-                scripts::keep(connection, place, snapshot, &written, kept_for)
+            Sending::Keep { place, seq, kept } => {
+                let written = place.write(Sealed::State, (self.origin, *seq), kept.write());
+                scripts::keep(connection, place, kept.after(), &written, self.entries_kept_for)
             }
             Sending::LetLive(place) => {
                 place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))

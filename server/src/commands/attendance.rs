@@ -1,21 +1,29 @@
 //! Who was at the lesson: the rooms' records merged by name, as a list and as a table for
 //! spreadsheets.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use madang_protocol::{
     event::{Attendee, ServerMessage},
     name::UserName,
     notice::{LessonNotice, Notice},
+    room::{Destination, RoomName},
 };
 
 use super::{
     caller::{Caller, Reply},
     chat::{Chat, DOWNLOAD_TIME},
+    elsewhere::{Finding, Inquiry},
 };
 use crate::{
     clock,
-    room::lesson::{class::Attended, state::Marks},
+    room::{
+        Room,
+        lesson::{class::Attended, state::Marks},
+    },
 };
 
 mod table;
@@ -56,7 +64,7 @@ pub(super) fn list(caller: &Caller<'_>, csv: bool) -> Result<Reply, Reply> {
 /// answered.
 pub(super) fn attended(chat: &Chat<'_>) -> BTreeMap<String, Attended> {
     let lesson = &chat.rooms.lesson;
-    let here: Vec<_> = chat.rooms.public().into_iter().map(|room| room.attendance()).collect();
+    let here: Vec<_> = public(chat).into_iter().map(|room| room.attendance()).collect();
     // Read last: a room that ended meanwhile has handed over its record.
     let kept = lesson.kept_attendance();
     let mut all = BTreeMap::<String, Attended>::new();
@@ -71,9 +79,32 @@ pub(super) fn attended(chat: &Chat<'_>) -> BTreeMap<String, Attended> {
         }
     }
     let teachers = chat.users.teachers.all();
-    let teachers: HashSet<String> = teachers.iter().map(|it| it.name().to_string()).collect();
+    let mut teachers: HashSet<String> = teachers.iter().map(|it| it.name().to_string()).collect();
+    lesson.read(|state| {
+        teachers.extend(state.teachers_elsewhere(lesson.origin()).map(ToString::to_string));
+    });
     all.retain(|user, _| !teachers.contains(user));
     all
+}
+
+/// The public rooms; those that are open on other servers only are opened.
+fn public(chat: &Chat<'_>) -> Vec<Arc<Room>> {
+    let mut rooms = chat.rooms.public();
+    let Some(others) = chat.elsewhere else { return rooms };
+    let is_here = |rooms: &[Arc<Room>], name: &str| rooms.iter().any(|room| *room.name == *name);
+    for finding in others.ask(&Inquiry::Rooms, None).findings {
+        let Finding::Rooms(listed) = finding else { continue };
+        for room in listed.iter().filter_map(|it| RoomName::parse(&it.room).ok()) {
+            // One that has ended has passed its attendance to the lesson.
+            if !is_here(&rooms, room.as_str())
+                && let Ok(Some(room)) = chat.rooms.reach(&Destination::Public(room))
+                && !is_here(&rooms, &room.name)
+            {
+                rooms.push(room);
+            }
+        }
+    }
+    rooms
 }
 
 /// The same, with what each person did.

@@ -1,7 +1,11 @@
 //! The other servers, if several are one chat: what commands ask them about their people and
 //! rooms, and how a server answers. How questions travel is the cluster's business.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
     command::Banned,
@@ -80,6 +84,8 @@ pub(crate) enum Inquiry {
     Unban {
         banned: Banned,
     },
+    /// To use up the ticket of a teacher's link, if it is one of this server's.
+    TakeTicket(String),
     /// To tell everyone something, as the announcement with this number.
     Announce {
         text: String,
@@ -329,6 +335,12 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
             true => Finding::Done,
             false => Finding::Already,
         },
+        Inquiry::TakeTicket(given) => {
+            match chat.users.teachers.take_ticket(&given, Instant::now()) {
+                true => Finding::Done,
+                false => Finding::Nobody,
+            }
+        }
         Inquiry::Announce { text, number } => {
             let op = Op::AnnounceOnce { text: text.clone(), number };
             Finding::Told(announce_here(chat, &text, &op))

@@ -1,11 +1,7 @@
 //! A lesson's commands: hands, polls, calm, questions and the clock. What a lesson is, and its
 //! rules, are in [`lesson`](crate::room::lesson).
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use madang_protocol::{
     command::{LessonCommand, Role, Switch},
@@ -13,25 +9,36 @@ use madang_protocol::{
     limits::TOPIC_BYTES,
     name::UserName,
     notice::{LessonNotice, Notice},
+    room::is_private,
     text::YES_NO,
 };
 
+use self::tally::{present, write_tally};
 use super::{
     attendance,
     caller::{Caller, Membership, Reply, Standing},
     chat::Chat,
+    elsewhere::Located,
     one_line, teacher,
 };
 use crate::{
     clock,
-    dialect::answer::Answer,
     room::{
         By, Op,
-        lesson::{Asker, LessonOp, Present, Tally, timer_dues},
+        lesson::{Asker, LessonOp},
         refusal::Refusal,
     },
     session::{Quiet, Session},
 };
+
+pub(super) use following::{become_teacher, note_watching, rename_in_lesson};
+pub(crate) use following::{
+    come_back, end_teaching, follow_up, know_elsewhere, leave_lesson, return_to_lesson,
+};
+pub(crate) use tally::send_tallies;
+
+mod following;
+mod tally;
 
 /// The longest choice of a poll.
 const CHOICE_BYTES: usize = 120;
@@ -73,9 +80,7 @@ pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Rep
         LessonCommand::Call(whom) => call(caller, whom.as_ref()),
         LessonCommand::OpenPoll { question, choices } => open_poll(caller, question, &choices),
         LessonCommand::ShowPoll => {
-            let reply = teachers(caller, LessonOp::ShowPoll { present: present(&caller.chat) })?;
-            caller.chat.services.tally();
-            Ok(reply)
+            teachers(caller, LessonOp::ShowPoll { present: present(&caller.chat) })
         }
         LessonCommand::EndPoll | LessonCommand::CancelPoll => {
             let (present, cancelled) =
@@ -134,15 +139,10 @@ fn raise_hand(caller: &Caller<'_>, text: Option<&str>) -> Result<Reply, Reply> {
         Ok(()) | Err(Refusal::Slow { .. }) => false,
         Err(refusal) => return Err(caller.not_done(refusal)),
     };
-    let op = LessonOp::RaiseHand { text: text.clone(), for_teachers };
+    let op = LessonOp::RaiseHand { text, for_teachers };
     act(caller, &Asker::of(member.session), op)?;
     let mut answer = caller.begin();
-    if let Some(text) = text.filter(|_| for_teachers) {
-        let user = member.session.name();
-        tell_teachers(&caller.chat, |answer| {
-            let (user, text) = (user.as_str().into(), (&*text).into());
-            answer.message(&ServerMessage::HandText { user, text });
-        });
+    if for_teachers {
         answer.notice_to(&Notice::Lesson(LessonNotice::HandForTeachers), caller.nonce);
     }
     Ok(caller.done_with(answer))
@@ -153,7 +153,6 @@ fn vote(caller: &Caller<'_>, choice: usize, yes_no: bool) -> Result<Reply, Reply
     let member = pupil(caller)?;
     let chosen = caller.chat.rooms.lesson.read(|state| state.choice(choice));
     act(caller, &Asker::of(member.session), LessonOp::Vote { choice, yes_no })?;
-    caller.chat.services.tally();
     let mut answer = caller.begin();
     let choice = chosen.as_deref().unwrap_or_default();
     answer.hint(&Notice::Lesson(LessonNotice::Voted { choice }));
@@ -167,13 +166,7 @@ fn ask_teachers(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
         return Err(caller.not_done(refusal));
     }
     let text = short(caller, text, TOPIC_BYTES)?;
-    act(caller, &Asker::of(member.session), LessonOp::Ask(text.clone()))?;
-    let number = caller.chat.rooms.lesson.read(|state| state.last_question(member.session.number));
-    if let Some(number) = number {
-        tell_teachers(&caller.chat, |answer| {
-            answer.message(&ServerMessage::Asked { number, text: (&*text).into() });
-        });
-    }
+    act(caller, &Asker::of(member.session), LessonOp::Ask(text))?;
     let mut answer = caller.begin();
     answer.notice_to(&Notice::Lesson(LessonNotice::Asked), caller.nonce);
     Ok(caller.done_with(answer))
@@ -213,14 +206,23 @@ fn call(caller: &Caller<'_>, whom: Option<&UserName>) -> Result<Reply, Reply> {
     let whom = match whom {
         None => None,
         Some(name) => {
-            let session = caller.find(name)?;
-            if session.is_teacher() {
+            let found = caller.locate(name)?;
+            let (is_teacher, is_there) = match &found {
+                Located::Here(it) => (it.is_teacher(), is_in_public(&caller.chat, it)),
+                Located::Elsewhere(it) => {
+                    let teaches = |session| {
+                        caller.chat.rooms.lesson.read(|state| state.teaching(session).is_some())
+                    };
+                    (teaches(it.session), it.room.as_deref().is_some_and(|it| !is_private(it)))
+                }
+            };
+            if is_teacher {
                 return Err(caller.refuse(&Notice::Lesson(LessonNotice::IsTeacher)));
             }
-            if !is_in_public(&caller.chat, &session) {
+            if !is_there {
                 return Err(caller.refuse(&Notice::NotHere));
             }
-            Some((session.number, session.name()))
+            Some((found.number(), found.name()))
         }
     };
     teachers(caller, LessonOp::Call { whom })
@@ -234,24 +236,13 @@ fn open_poll(caller: &Caller<'_>, question: &str, choices: &[&str]) -> Result<Re
     let choices = if yes_no { &YES_NO[..] } else { choices };
     let choices = choices.iter().map(|choice| short(caller, choice, CHOICE_BYTES));
     let choices: Vec<Arc<str>> = choices.collect::<Result<_, _>>()?;
-    let reply = teachers(caller, LessonOp::OpenPoll { question, choices: choices.into(), yes_no })?;
-    caller.chat.services.tally();
-    Ok(reply)
+    teachers(caller, LessonOp::OpenPoll { question, choices: choices.into(), yes_no })
 }
 
 /// Starts the clock.
 fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Result<Reply, Reply> {
     let text = text.map(|text| short(caller, text, TOPIC_BYTES)).transpose()?;
-    let seconds = time.as_secs();
-    let reply = teachers(caller, LessonOp::StartTimer { seconds, text })?;
-    // If two clocks start at once, the last one counts.
-    if let Some((until, _)) = caller.chat.rooms.lesson.read(|state| state.timer()) {
-        let now = Instant::now();
-        for (at, state) in timer_dues(seconds) {
-            caller.chat.services.tell_timer_at(now + at, until, state);
-        }
-    }
-    Ok(reply)
+    teachers(caller, LessonOp::StartTimer { seconds: time.as_secs(), text })
 }
 
 /// Switches a teacher's wall screen: it is sent what everyone may see, or everything again,
@@ -261,87 +252,13 @@ fn watch_on_the_wall(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply
     asker(caller)?;
     member.session.watch(switch == Switch::On);
     caller.chat.services.keep_standing(member.session);
+    note_watching(&caller.chat, member.session);
     let mut answer = caller.begin();
     if switch == Switch::Off {
         teacher::welcome(caller, member.session, &mut answer, caller.nonce);
     }
     write_tally(&caller.chat, member.session, caller.nonce, &mut answer);
     Ok(caller.done_with(answer))
-}
-
-/// Writes the open poll's progress, as far as this teacher may know it.
-fn write_tally(chat: &Chat<'_>, teacher: &Session, nonce: Option<&str>, answer: &mut Answer) {
-    if let Some(tally) = NamedTally::of(chat) {
-        tally.write(teacher, nonce, answer);
-    }
-}
-
-/// Sends every teacher the open poll's progress, unless something else is on its way to them;
-/// returns whether it reached all.
-pub(crate) fn send_tallies(chat: &Chat<'_>) -> bool {
-    let Some(tally) = NamedTally::of(chat) else { return true };
-    let mut reached_all = true;
-    // People read it on request: a line twice a second would be noise.
-    for teacher in chat.users.teachers.all().iter().filter(|it| it.token.is_some()) {
-        let Some(outbox) = teacher.outbox() else { continue };
-        match outbox.is_idle() {
-            true => teacher.remark(|answer| tally.write(teacher, None, answer)),
-            false => reached_all = false,
-        }
-    }
-    reached_all
-}
-
-/// The open poll's progress, and who has not voted, if these names may be told.
-struct NamedTally {
-    tally: Tally,
-    waiting: Vec<String>,
-}
-
-impl NamedTally {
-    fn of(chat: &Chat<'_>) -> Option<NamedTally> {
-        let names = people(chat);
-        let present: Present = names.keys().copied().collect();
-        let tally = chat.rooms.lesson.read(|state| state.tally(&present))?;
-        let waiting = tally.waiting.iter().flatten();
-        let mut waiting: Vec<String> =
-            waiting.filter_map(|session| names.get(session)).map(ToString::to_string).collect();
-        // Sorted by name, so that the order tells nothing about when they joined or voted.
-        waiting.sort_unstable();
-        Some(NamedTally { tally, waiting })
-    }
-
-    fn write(&self, teacher: &Session, nonce: Option<&str>, answer: &mut Answer) {
-        let names = (!teacher.is_watching()).then_some(&*self.waiting);
-        answer.message(&self.tally.message(names, nonce));
-    }
-}
-
-/// Somebody enters a public room: after a restart, their earlier state waits for them.
-pub(crate) fn return_to_lesson(chat: &Chat<'_>, session: &Session) {
-    let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
-    if lesson.is_running() {
-        // This is never refused.
-        let _ = lesson.act(&Asker::of(session), LessonOp::Return, || rooms.public());
-    }
-}
-
-/// Somebody has left the public rooms: their hand goes down.
-pub(crate) fn leave_lesson(chat: &Chat<'_>, session: &Session) {
-    let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
-    if lesson.is_running() {
-        // Leaving is never refused.
-        let _ = lesson.act(&Asker::of(session), LessonOp::Leave, || rooms.public());
-    }
-}
-
-/// Somebody has changed their name.
-pub(super) fn rename_in_lesson(chat: &Chat<'_>, session: &Session, to: &UserName) {
-    let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
-    if lesson.is_running() {
-        let op = LessonOp::Rename(to.clone());
-        let _ = lesson.act(&Asker::of(session), op, || rooms.public());
-    }
 }
 
 /// Whether the lesson forbids a member to whisper to another: pupils listen.
@@ -365,31 +282,8 @@ pub(super) fn must_whisper_to_teachers(caller: &Caller<'_>, session: &Session) -
         && lesson.read(|state| state.keeps_silent(session.number))
 }
 
-/// Who could vote: the visible people in public rooms, without teachers.
-fn people(chat: &Chat<'_>) -> HashMap<u64, UserName> {
-    let public: HashSet<u64> = chat.rooms.public().iter().map(|room| room.number).collect();
-    let sessions = chat.users.sessions();
-    let pupils = sessions.iter().filter(|session| {
-        !session.is_teacher()
-            && session.quiet().is_none()
-            && !session.is_stream()
-            && session.room().is_some_and(|room| public.contains(&room))
-    });
-    pupils.map(|session| (session.number, session.name())).collect()
-}
-
-fn present(chat: &Chat<'_>) -> Present {
-    people(chat).into_keys().collect()
-}
-
 fn is_in_public(chat: &Chat<'_>, session: &Session) -> bool {
     chat.rooms.room_of(session).is_some_and(|room| room.key.is_none())
-}
-
-/// Tells every teacher something, except on wall screens.
-fn tell_teachers(chat: &Chat<'_>, write: impl Fn(&mut Answer)) {
-    let teachers = chat.users.teachers.all();
-    teachers.iter().filter(|it| !it.is_watching()).for_each(|teacher| teacher.remark(&write));
 }
 
 /// The caller as somebody in a public room.
@@ -423,7 +317,7 @@ fn teachers(caller: &Caller<'_>, op: LessonOp) -> Result<Reply, Reply> {
 /// The caller as a teacher, or as the operator.
 fn asker(caller: &Caller<'_>) -> Result<Asker, Reply> {
     if caller.is_operator() {
-        return Ok(Asker { by: By::Operator, user: None });
+        return Ok(Asker::new(By::Operator, None));
     }
     let session = caller.member()?.session;
     match session.is_teacher() {
@@ -433,8 +327,13 @@ fn asker(caller: &Caller<'_>) -> Result<Asker, Reply> {
 }
 
 fn act(caller: &Caller<'_>, asker: &Asker, op: LessonOp) -> Result<(), Reply> {
-    let rooms = caller.chat.rooms;
-    rooms.lesson.act(asker, op, || rooms.public()).map_err(|notice| caller.refuse(&notice))
+    let (chat, rooms) = (&caller.chat, caller.chat.rooms);
+    // Only another machine can be asked the same again.
+    let nonce = caller.nonce.filter(|_| rooms.lesson.is_shared());
+    let asker = Asker { nonce: nonce.map(|nonce| chat.users.hash_of(nonce)), ..asker.clone() };
+    let facts = rooms.lesson.act(&asker, op, || rooms.public());
+    follow_up(chat, &facts.map_err(|notice| caller.refuse(&notice))?);
+    Ok(())
 }
 
 /// Shortens a text to one line of at most so many bytes.

@@ -5,9 +5,14 @@ use std::time::Instant;
 use madang_protocol::{
     name::UserName,
     notice::{LessonNotice, Notice},
+    room::is_teachers_link,
 };
 
-use super::caller::{Caller, Effect, Reply};
+use super::{
+    caller::{Caller, Effect, Reply},
+    elsewhere::Inquiry,
+    lesson,
+};
 use crate::{admission::connection_table::owner_of, dialect::answer::Answer, session::Session};
 
 /// Makes the caller a teacher, with the code or with a link's ticket.
@@ -19,7 +24,7 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
     }
     let (teachers, now) = (&chat.users.teachers, Instant::now());
     // A ticket can't be guessed, and others' wrong guesses must not block its holder.
-    if !teachers.take_ticket(given, now) {
+    if !teachers.take_ticket(given, now) && !is_ticket_elsewhere(caller, given) {
         let address = chat.services.address_of(session).map(owner_of);
         let allowed = address.map_or(Ok(()), |it| chat.code_allowance.check(it, now));
         if let Err(wait) = allowed {
@@ -35,7 +40,7 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
             return Err(refused.and(Effect::CountWrongCode));
         }
     }
-    teachers.make(session);
+    lesson::become_teacher(&chat, session);
     chat.services.note_teacher(&session.name());
     chat.services.keep_standing(session);
     let mut answer = caller.begin();
@@ -43,10 +48,16 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
     Ok(caller.done_with(answer))
 }
 
+/// Whether this is the ticket of another server's link; it is used up then.
+fn is_ticket_elsewhere(caller: &Caller<'_>, given: &str) -> bool {
+    let asks = is_teachers_link(given);
+    asks && caller.ask_elsewhere(&Inquiry::TakeTicket(given.to_owned())).one().is_ok()
+}
+
 /// Makes somebody a teacher, without a code; the operator only.
 pub(super) fn make_teacher(caller: &Caller<'_>, name: &UserName) -> Result<Reply, Reply> {
     let session = caller.find(name)?;
-    if !caller.chat.users.teachers.make(&session) {
+    if !lesson::become_teacher(&caller.chat, &session) {
         return Err(caller.refuse(&Notice::Already));
     }
     caller.chat.services.keep_standing(&session);

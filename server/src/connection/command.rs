@@ -267,8 +267,11 @@ impl Connection {
             }
         }
         self.shared.note_session(&session, self.room.as_deref());
-        if self.room.as_ref().is_none_or(|room| room.key.is_some()) {
-            lesson::leave_lesson(&self.shared.chat(), &session);
+        match &self.room {
+            Some(room) if room.key.is_none() => {
+                lesson::return_to_lesson(&self.shared.chat(), &session);
+            }
+            _ => lesson::leave_lesson(&self.shared.chat(), &session),
         }
         if let (Some(current), Some(made)) = (&self.room, made)
             && Arc::ptr_eq(current, made)

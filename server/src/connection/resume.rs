@@ -11,6 +11,7 @@ use super::Connection;
 use crate::{
     clock,
     close_reason::CloseReason,
+    commands::lesson,
     room::refusal::{Refusal, whole_seconds},
     room::{Coming, Greeting, Last},
     session::{Session, user_manager::NotTaken},
@@ -67,6 +68,7 @@ impl Connection {
             let goodbye = Goodbye::Kicked { seconds: whole_seconds(left) };
             return Err(CloseReason::Told(goodbye));
         }
+        lesson::come_back(&self.shared.chat(), &session);
         let resumed = self.room.as_ref().map(|current| {
             let coming = Coming {
                 session: session.clone(),

@@ -14,7 +14,7 @@ use madang_protocol::{
 };
 
 use super::{
-    Beginning, Context, Room, RoomStatus,
+    Beginning, By, Context, Room, RoomStatus,
     kicks::Kicks,
     lesson::Lesson,
     log::{SharedRoom, Unreachable},
@@ -123,7 +123,16 @@ impl Rooms {
         let beginning = Beginning::shared(open.clone());
         let lobby = Room::new(0, LOBBY, None, beginning, self.context.clone());
         open.log.follow(&lobby, open.snapshot.entry + 1);
+        self.tell_lesson(&lobby);
         Ok(Rooms { lobby, ..self })
+    }
+
+    /// Has a public room know the lesson: one that was opened here, before anybody joins it.
+    pub(crate) fn tell_lesson(&self, room: &Room) {
+        if let Some(so_far) = self.lesson.so_far() {
+            // One that has ended has no members.
+            let _ = room.act_now(By::Time, so_far);
+        }
     }
 
     /// The room at a destination, if it exists.
@@ -188,6 +197,7 @@ impl Rooms {
         table.public.insert(name.key(), room.clone());
         drop(table);
         log.follow(&room, from);
+        self.tell_lesson(&room);
         Ok(room)
     }
 

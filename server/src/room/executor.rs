@@ -359,6 +359,11 @@ impl Executor {
         }
     }
 
+    /// Passes the attendance of a room that has ended to the lesson.
+    pub(super) fn keep_attendance(&self) {
+        self.lesson.keep_attendance(&self.name, self.state.next_id(), self.state.class());
+    }
+
     /// Does what a change of the state means for the members, and announces it.
     fn follow(&mut self, fact: Fact) {
         let is_told = fact.id.is_some();
@@ -367,8 +372,9 @@ impl Executor {
             _ => None,
         };
         let has_ended = matches!(fact.change, Change::Ended { .. });
-        if has_ended {
-            self.lesson.keep_attendance(self.state.class());
+        // Of a room that several machines share, only this machine's part may have ended.
+        if has_ended && self.logged.is_none() {
+            self.keep_attendance();
         }
         self.follow_before_event(&fact.change);
         if let Some(recording) = &mut self.recording {

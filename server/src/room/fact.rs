@@ -8,7 +8,10 @@ use madang_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{lesson::LessonFact, op::Muter};
+use super::{
+    lesson::{LessonFact, class::Class},
+    op::Muter,
+};
 use crate::session::{Mute, Quiet, nonces::Nonces};
 
 /// A fact: what has changed, and when.
@@ -133,6 +136,8 @@ pub(crate) enum Change {
     Restarted,
     /// The lesson has changed.
     Lesson(Arc<LessonFact>),
+    /// The lesson is this one, and all that led there is missing.
+    LessonIs(Box<Class>),
     /// A member brings nonces from another room.
     BroughtNonces {
         session: u64,
@@ -231,6 +236,7 @@ impl Fact {
             | Change::Back { .. }
             | Change::OwnedByNobody
             | Change::BroughtNonces { .. }
+            | Change::LessonIs(_)
             | Change::Spoke { .. } => return None,
             #[cfg(test)]
             Change::Panic => return None,

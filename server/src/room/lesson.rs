@@ -11,22 +11,34 @@
 //! 2. Nobody waits for a room here: whoever finds another thread telling the rooms leaves
 //!    that to it.
 //! 3. What somebody voted or asked leaves only as a sum, and without a name.
+//! 4. Several machines that share the lesson ([`log`]) decide the same requests in the same
+//!    order with the same times, so they have the same state.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use madang_protocol::{event::LessonNow, name::UserName, notice::Notice};
+use madang_protocol::{
+    event::{LessonNow, Time},
+    name::UserName,
+    notice::Notice,
+};
+use serde::{Deserialize, Serialize};
 
 use self::{
     class::{Attended, Class},
+    log::{LessonLogged, LessonSnapshot, LessonSoFar, OpenLesson},
     state::LessonState,
 };
-use super::{By, Op, Room, recorder::Recorder};
+use super::{
+    By, Op, Room,
+    log::{Follower, LogEntry},
+    recorder::Recorder,
+};
 use crate::{clock, session::Session, sync::Mutex};
 
 pub(crate) use change::{LessonChange, LessonFact};
@@ -36,6 +48,8 @@ pub(crate) use now::Tally;
 mod change;
 pub(crate) mod class;
 mod decide;
+pub(crate) mod everywhere;
+pub(crate) mod log;
 mod now;
 pub(crate) mod state;
 
@@ -46,34 +60,47 @@ pub(crate) struct Lesson {
     desk: Mutex<Desk>,
     /// Saves the lesson on disk, if messages are saved.
     recorder: Option<Arc<dyn Recorder>>,
+    /// This machine, as the log knows it, if several machines share the lesson.
+    shared_as: Option<u64>,
 }
 
 #[derive(Default)]
 struct Desk {
     state: LessonState,
     /// Changes to be posted to the rooms.
-    untold: VecDeque<LessonFact>,
+    untold: VecDeque<Arc<LessonFact>>,
     /// Whether a thread is posting them.
     is_telling: bool,
     /// Attendance from rooms that have ended.
     kept: Vec<BTreeMap<String, Attended>>,
+    /// The log, if several machines share the lesson.
+    logged: Option<LessonLogged>,
 }
 
 /// The requester of something in a lesson.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asker {
     pub(crate) by: By,
     /// The name; `None` for the operator or a deadline.
     pub(crate) user: Option<UserName>,
+    /// The hash of the request's nonce, if it may be repeated on another machine.
+    pub(crate) nonce: Option<u64>,
+    /// The machine, as the log knows it; 0 alone.
+    #[serde(skip)]
+    pub(crate) origin: u64,
 }
 
 impl Asker {
+    pub(crate) fn new(by: By, user: Option<UserName>) -> Asker {
+        Asker { by, user, nonce: None, origin: 0 }
+    }
+
     pub(crate) fn of(session: &Session) -> Asker {
-        Asker { by: By::of(session), user: Some(session.name()) }
+        Asker::new(By::of(session), Some(session.name()))
     }
 
     pub(crate) fn time() -> Asker {
-        Asker { by: By::Time, user: None }
+        Asker::new(By::Time, None)
     }
 }
 
@@ -87,7 +114,36 @@ impl Lesson {
     ) -> Lesson {
         let is_running = AtomicBool::new(state.is_running());
         let desk = Mutex::new(Desk { state, kept, ..Desk::default() });
-        Lesson { is_running, desk, recorder: Some(recorder) }
+        Lesson { is_running, desk, recorder: Some(recorder), shared_as: None }
+    }
+
+    /// A lesson that several machines share.
+    pub(crate) fn shared(open: OpenLesson) -> Lesson {
+        let OpenLesson { log, snapshot } = open;
+        let is_running = AtomicBool::new(snapshot.state.is_running());
+        let shared_as = Some(log.origin());
+        let logged = Some(LessonLogged::new(log, snapshot.entry));
+        let desk = Mutex::new(Desk { state: snapshot.state, logged, ..Desk::default() });
+        Lesson { is_running, desk, recorder: None, shared_as }
+    }
+
+    /// Whether several machines share it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared_as.is_some()
+    }
+
+    /// This machine, as the log of the lesson knows it; 0 alone.
+    pub(crate) fn origin(&self) -> u64 {
+        self.shared_as.unwrap_or(0)
+    }
+
+    /// Begins to hear the log, if several machines share the lesson: each entry goes to
+    /// `follower`, which has it [heard](Self::hear). Blocks as [`LessonLog::follow`] does.
+    pub(crate) fn follow(&self, follower: Weak<dyn Follower>) {
+        let place = self.desk.lock().logged.as_ref().map(LessonLogged::place);
+        if let Some((log, next)) = place {
+            log.follow(follower, next);
+        }
     }
 
     /// Whether a lesson is running.
@@ -96,7 +152,8 @@ impl Lesson {
     }
 
     /// Carries out a request, and posts the result to the rooms that `rooms` returns then. May
-    /// pump them.
+    /// pump them. Returns what is left to tell people about. If several machines share the
+    /// lesson, it blocks until the request is [heard](Self::hear), where that happens.
     ///
     /// # Errors
     ///
@@ -106,26 +163,117 @@ impl Lesson {
         asker: &Asker,
         op: LessonOp,
         rooms: impl Fn() -> Vec<Arc<Room>>,
-    ) -> Result<(), Notice<'static>> {
-        {
-            let mut desk = self.desk.lock();
-            let facts = desk.state.decide(asker, op, clock::now())?;
-            for fact in facts {
-                desk.state.apply(&fact);
-                if let LessonChange::Begun { .. } = &fact.change {
-                    desk.kept.clear();
+    ) -> Result<Vec<LessonFact>, Notice<'static>> {
+        let mut desk = self.desk.lock();
+        if let Some(logged) = &mut desk.logged {
+            let asking = logged.ask(asker, &op)?;
+            drop(desk);
+            return match asking.outcome.recv_timeout(log::PATIENCE) {
+                Ok(outcome) => outcome.map(|()| Vec::new()),
+                Err(_) => {
+                    self.desk.lock().logged.iter_mut().for_each(|it| it.give_up(asking.seq));
+                    Err(Notice::Unanswered)
                 }
-                if let Some(recorder) = &self.recorder {
-                    recorder.record_lesson(&fact);
-                }
-                if fact.change.is_told() {
-                    desk.untold.push_back(fact);
-                }
-            }
-            self.is_running.store(desk.state.is_running(), Ordering::Relaxed);
+            };
         }
+        let facts = self.carry_out(&mut desk, asker, op, clock::now())?;
+        drop(desk);
         self.tell(&rooms);
-        Ok(())
+        Ok(facts)
+    }
+
+    /// The same without waiting, for what nobody is told about.
+    pub(crate) fn post(&self, asker: &Asker, op: LessonOp, rooms: impl Fn() -> Vec<Arc<Room>>) {
+        if self.is_shared() {
+            self.desk.lock().logged.iter().for_each(|logged| logged.post(asker, &op));
+        } else {
+            // Nobody is told why not.
+            let _ = self.act(asker, op, rooms);
+        }
+    }
+
+    /// Carries out the next entry of the lesson's log, as [`act`](Self::act) does alone. Returns
+    /// what is left to tell this machine's people about.
+    pub(crate) fn hear(
+        &self,
+        entry: &LogEntry,
+        rooms: impl Fn() -> Vec<Arc<Room>>,
+    ) -> Vec<LessonFact> {
+        let mut desk = self.desk.lock();
+        let Some(logged) = &mut desk.logged else { return Vec::new() };
+        let (asker, op) = match logged.read(entry) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Vec::new(),
+            Err(error) => {
+                tracing::error!("{error}; this server takes no part in lessons any more");
+                logged.lose();
+                return Vec::new();
+            }
+        };
+        let asking = logged.asking(entry);
+        let decided = self.carry_out(&mut desk, &asker, op, entry.time);
+        let facts = decided.as_deref().unwrap_or_default();
+        let Desk { logged, state, .. } = &*desk;
+        logged.iter().for_each(|logged| logged.keep_if_due(entry, facts, state));
+        drop(desk);
+        self.tell(&rooms);
+        let (outcome, facts) = match decided {
+            Ok(facts) => (Ok(()), facts),
+            Err(notice) => (Err(notice), Vec::new()),
+        };
+        if let Some(asking) = asking {
+            // They may have given up.
+            let _ = asking.send(outcome);
+        }
+        facts
+    }
+
+    /// Goes on from a state that was kept, because the entries from `next` on are gone. Returns
+    /// the entry that it follows, unless it can't be read or is no later one.
+    pub(crate) fn reload(&self, kept: &[u8], next: u64) -> Option<u64> {
+        let snapshot: LessonSnapshot = serde_json::from_slice(kept).ok()?;
+        let entry = Some(snapshot.entry).filter(|entry| *entry >= next)?;
+        let mut desk = self.desk.lock();
+        desk.logged.as_mut()?.go_on_after(entry);
+        self.is_running.store(snapshot.state.is_running(), Ordering::Relaxed);
+        desk.state = snapshot.state;
+        Some(entry)
+    }
+
+    /// Its log can't be reached: what is asked is refused until something is heard.
+    pub(crate) fn miss_log(&self) {
+        self.desk.lock().logged.iter_mut().for_each(LessonLogged::miss);
+    }
+
+    /// Its log accepts nothing more from this machine: what is asked is refused.
+    pub(crate) fn lose_log(&self) {
+        self.desk.lock().logged.iter_mut().for_each(LessonLogged::lose);
+    }
+
+    fn carry_out(
+        &self,
+        desk: &mut Desk,
+        asker: &Asker,
+        op: LessonOp,
+        now: Time,
+    ) -> Result<Vec<LessonFact>, Notice<'static>> {
+        let facts = desk.state.decide(asker, op, now)?;
+        for fact in &facts {
+            desk.state.apply(fact);
+            if let LessonChange::Begun { .. } = &fact.change {
+                desk.kept.clear();
+            }
+            if let Some(recorder) = &self.recorder {
+                recorder.record_lesson(fact);
+            }
+            if fact.change.is_told() {
+                let fact = Arc::new(fact.clone());
+                desk.logged.iter_mut().for_each(|logged| logged.note_told(&fact));
+                desk.untold.push_back(fact);
+            }
+        }
+        self.is_running.store(desk.state.is_running(), Ordering::Relaxed);
+        Ok(facts)
     }
 
     /// Posts pending changes to the rooms, unless another thread is doing so.
@@ -138,7 +286,6 @@ impl Lesson {
             desk.is_telling = true;
             drop(desk);
             let telling = Telling(self);
-            let fact = Arc::new(fact);
             for room in rooms() {
                 // A room that has ended has no members.
                 let _ = room.act_now(By::Time, Op::Lesson(fact.clone()));
@@ -165,15 +312,30 @@ impl Lesson {
         Some(self.desk.lock().state.now(session.number, session.is_teacher()))
     }
 
-    /// Attendance from rooms that have ended.
-    pub(crate) fn kept_attendance(&self) -> Vec<BTreeMap<String, Attended>> {
-        self.desk.lock().kept.clone()
+    /// The lesson as a room is told that a machine opens; none if no other machine shares it.
+    pub(crate) fn so_far(&self) -> Option<Op> {
+        let desk = self.desk.lock();
+        let recent = desk.logged.as_ref()?.recent();
+        Some(Op::LessonSoFar(Box::new(LessonSoFar { class: desk.state.class(), recent })))
     }
 
-    /// Takes over the attendance of a room that is ending.
-    pub(crate) fn keep_attendance(&self, class: &Class) {
-        if class.is_running() {
-            self.desk.lock().kept.push(class.attendance());
+    /// Attendance from rooms that have ended.
+    pub(crate) fn kept_attendance(&self) -> Vec<BTreeMap<String, Attended>> {
+        let desk = self.desk.lock();
+        desk.kept.iter().chain(desk.state.kept_attendance()).cloned().collect()
+    }
+
+    /// Takes over the attendance of a room that has ended. On several machines, all that had it
+    /// open do so: its name, and the id that its next event would have had, tell which it was.
+    pub(crate) fn keep_attendance(&self, room: &str, next_id: u64, class: &Class) {
+        let mut desk = self.desk.lock();
+        match &desk.logged {
+            _ if !class.is_running() => {}
+            None => desk.kept.push(class.attendance()),
+            Some(logged) => {
+                let (room, attendance) = (format!("{room} {next_id}"), class.attendance());
+                logged.post(&Asker::time(), &LessonOp::KeepAttendance { room, attendance });
+            }
         }
     }
 

@@ -54,8 +54,9 @@ pub(crate) trait Follower: Send + Sync {
     /// [`Ended`] if nothing is carried out any more; the same below.
     fn hear(&self, entry: LogEntry) -> Result<(), Ended>;
 
-    /// Goes on from a later state, because the entries before that are gone.
-    fn reload(&self, snapshot: Snapshot) -> Result<(), Ended>;
+    /// Goes on from a state that was [kept](RoomLog::keep), because the entries from `next` on are
+    /// gone. Returns the entry that it follows, unless it can't be read or is no later one.
+    fn reload(&self, kept: &[u8], next: u64) -> Option<u64>;
 
     /// Notes that the log can't be reached: what would append to it is refused until something is
     /// heard again.

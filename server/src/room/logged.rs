@@ -24,11 +24,11 @@ use madang_protocol::{
 };
 
 use super::{
-    POST_BYTES,
+    POST_BYTES, Room,
     envelope::{Envelope, Going},
     executor::Executor,
-    log::{EntryBody, EntryError, LogEntry, RoomLog, Snapshot},
-    mailbox::MAILBOX_BYTES,
+    log::{EntryBody, EntryError, Follower, LogEntry, RoomLog, Snapshot},
+    mailbox::{Ended, MAILBOX_BYTES, Urgency},
     op::{By, Op},
     refusal::Refusal,
 };
@@ -166,6 +166,28 @@ impl Logged {
 impl InFlight {
     pub(super) fn into_envelopes(self) -> impl Iterator<Item = Envelope> {
         self.posts.into_iter().map(|post| post.envelope)
+    }
+}
+
+impl Follower for Room {
+    fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
+    }
+
+    fn reload(&self, kept: &[u8], next: u64) -> Option<u64> {
+        let snapshot: Snapshot = serde_json::from_slice(kept).ok()?;
+        let entry = Some(snapshot.entry).filter(|entry| *entry >= next)?;
+        // One that has ended hears nothing more.
+        let _ = self.post(POST_BYTES, Urgency::Now, || Envelope::Reload(snapshot.into()));
+        Some(entry)
+    }
+
+    fn miss_log(&self) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
+    }
+
+    fn lose_log(&self) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
     }
 }
 
@@ -365,6 +387,7 @@ impl Executor {
             },
         }
         if self.state.has_ended() && self.stopped.is_none() {
+            self.keep_attendance();
             let next_id = self.state.next_id();
             self.logged().log.end(next_id);
             return self.answer_rest();

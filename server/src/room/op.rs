@@ -6,7 +6,7 @@ use std::sync::Arc;
 use madang_protocol::{event::Time, name::UserName};
 use serde::{Deserialize, Serialize};
 
-use super::lesson::LessonFact;
+use super::lesson::{LessonFact, log::LessonSoFar};
 use crate::session::{Mute, Quiet, Session, nonces::Nonces};
 
 /// The requester.
@@ -170,6 +170,8 @@ pub(crate) enum Op {
     Stop,
     /// The lesson has changed.
     Lesson(Arc<LessonFact>),
+    /// One of several machines that share the room and the lesson has opened the room.
+    LessonSoFar(Box<LessonSoFar>),
     /// The requester last spoke elsewhere at this time.
     BringSpoke(Time),
     /// Only checks whether the requester may speak.

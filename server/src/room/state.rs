@@ -32,6 +32,7 @@ use crate::session::{
 pub(crate) use decide::Heard;
 
 mod decide;
+mod lesson;
 
 /// For how many absent sessions the owner's mutes are kept.
 const ABSENT_MUTES: usize = 100;
@@ -340,17 +341,7 @@ impl State {
             | Change::AllUnmuted
             | Change::Transcribed { .. }
             | Change::Restarted => {}
-            Change::Lesson(change) => {
-                let present = self.members.in_order().filter(|it| it.quiet.is_none());
-                self.class.apply(
-                    change,
-                    fact.id.unwrap_or_default(),
-                    present.map(|member| &member.user),
-                );
-                if !self.class.is_running() {
-                    self.access.known = Arc::default();
-                }
-            }
+            Change::Lesson(_) | Change::LessonIs(_) => self.apply_to_class(fact),
             Change::BroughtNonces { session, nonces: brought } => {
                 self.note_nonces(*session, |nonces| nonces.add(brought));
             }
@@ -435,6 +426,7 @@ impl State {
             | Change::Restarted
             | Change::Ended { .. } => true,
             Change::Lesson(change) => !self.class.has_seen(change),
+            Change::LessonIs(class) => class.is_ahead_of(&self.class),
             #[cfg(test)]
             Change::Panic => true,
         }

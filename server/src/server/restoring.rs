@@ -207,6 +207,12 @@ impl Shared {
         let _ = lesson.act(&Asker::time(), LessonOp::Restart { held }, || self.rooms.public());
         let come_back_by = Instant::now() + self.config.resume_window;
         self.timekeeper.schedule(come_back_by, Due::MissingAreGone);
+        self.resume_timer();
+    }
+
+    /// Schedules what a running timer of the lesson has still to tell.
+    pub(crate) fn resume_timer(&self) {
+        let lesson = &self.rooms.lesson;
         if let Some((until, set_for)) = lesson.read(|state| state.timer()) {
             let (now, at) = (clock::now(), Instant::now());
             let left = until.since(now);

@@ -37,6 +37,11 @@ pub(crate) struct Teachers {
     sessions: Mutex<Vec<Weak<Session>>>,
     /// The number of teachers.
     count: AtomicUsize,
+    /// The number of teachers of other servers that are one chat with this one.
+    count_elsewhere: AtomicUsize,
+    /// Their codes, and whether there are any.
+    codes_elsewhere: Mutex<Vec<TeacherCode>>,
+    has_codes_elsewhere: AtomicBool,
 }
 
 struct Ticket {
@@ -56,7 +61,22 @@ impl Teachers {
             tickets: Mutex::default(),
             sessions: Mutex::default(),
             count: AtomicUsize::new(0),
+            count_elsewhere: AtomicUsize::new(0),
+            codes_elsewhere: Mutex::default(),
+            has_codes_elsewhere: AtomicBool::new(false),
         }
+    }
+
+    /// Takes in how many teachers other servers have, and their codes.
+    pub(crate) fn know_elsewhere(&self, teachers: usize, codes: Vec<TeacherCode>) {
+        self.count_elsewhere.store(teachers, Ordering::Relaxed);
+        self.has_codes_elsewhere.store(!codes.is_empty(), Ordering::Relaxed);
+        *self.codes_elsewhere.lock() = codes;
+    }
+
+    /// The code, for other servers.
+    pub(crate) fn own_code(&self) -> &str {
+        self.code.as_str()
     }
 
     /// The code, for the operator.
@@ -85,9 +105,9 @@ impl Teachers {
         place.map(|place| tickets.remove(place)).is_some()
     }
 
-    /// Whether the text is the code.
+    /// Whether the text is the code, of this server or another.
     pub(crate) fn knows(&self, given: &str) -> bool {
-        self.code.is(given)
+        self.code.is(given) || self.codes_elsewhere.lock().iter().any(|code| code.is(given))
     }
 
     /// Whether a text contains the code. Costs only a flag check while nobody knows it.
@@ -97,12 +117,17 @@ impl Teachers {
 
     /// Where in a text the code begins, if that is in it.
     pub(crate) fn find_code(&self, text: &str) -> Option<usize> {
-        self.is_code_out.load(Ordering::Relaxed).then(|| self.code.find_in(text))?
+        let own = self.is_code_out.load(Ordering::Relaxed).then(|| self.code.find_in(text));
+        if !self.has_codes_elsewhere.load(Ordering::Relaxed) {
+            return own.flatten();
+        }
+        let codes = self.codes_elsewhere.lock();
+        codes.iter().filter_map(|code| code.find_in(text)).chain(own.flatten()).min()
     }
 
     /// Whether the code was chosen, so that it may look like anything.
     pub(crate) fn has_chosen_code(&self) -> bool {
-        self.is_code_chosen
+        self.is_code_chosen || self.has_codes_elsewhere.load(Ordering::Relaxed)
     }
 
     /// Makes somebody a teacher; false if they are one already.
@@ -129,7 +154,7 @@ impl Teachers {
 
     /// Whether there is a teacher.
     pub(crate) fn is_any(&self) -> bool {
-        self.count.load(Ordering::Relaxed) > 0
+        [&self.count, &self.count_elsewhere].iter().any(|it| it.load(Ordering::Relaxed) > 0)
     }
 
     /// Whether a name is reserved for teachers: it claims to be one, and there is one.

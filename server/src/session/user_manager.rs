@@ -441,6 +441,11 @@ impl UserManager {
         closes
     }
 
+    /// The keyed hash of a nonce.
+    pub(crate) fn hash_of(&self, nonce: &str) -> u64 {
+        self.nonce_key.hash(nonce)
+    }
+
     /// Ends a session whose leaving was posted: its name is free. Returns how many are left.
     pub(crate) fn end(&self, session: &Session) -> usize {
         self.take_out(session, |table, keys| self.release(table, keys))

@@ -111,7 +111,7 @@ impl Archive for Shared {
             room.settle();
             room.forget_said(name.map(UserName::as_str));
         }
-        let (operator, of) = (Asker { by: By::Operator, user: None }, name.cloned());
+        let (operator, of) = (Asker::new(By::Operator, None), name.cloned());
         // Without a lesson, there are no hands.
         let _ = self.rooms.lesson.act(&operator, LessonOp::ForgetHandTexts { of }, Vec::new);
         journal.forget(room, name)

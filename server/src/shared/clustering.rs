@@ -5,12 +5,19 @@ use std::{sync::Arc, time::Duration};
 
 use super::Shared;
 use crate::{
-    cluster::server::ClusterServer,
+    cluster::{lessons::KEY_ASKED, server::ClusterServer},
     commands::{
         chat::Services as _,
         elsewhere::{Elsewhere, Finding, Findings, Inquiry, answer_server},
+        lesson,
     },
-    room::{Room, directory::Rooms, log::Follower as _},
+    room::{
+        Room,
+        directory::Rooms,
+        lesson::{Asker, LessonOp},
+        log::{Follower, LogEntry},
+        mailbox::Ended,
+    },
     session::{
         token::TokenHash,
         user_manager::{GivenAway, Taker},
@@ -61,6 +68,9 @@ impl ClusterServer for Shared {
     }
 
     fn answer(&self, question: &[u8]) -> Vec<u8> {
+        if let (KEY_ASKED, Some(cluster)) = (question, &self.cluster) {
+            return cluster.lesson_key();
+        }
         let finding = match serde_json::from_slice(question) {
             Ok(inquiry) => answer_server(&self.chat(), inquiry),
             Err(error) => {
@@ -69,6 +79,50 @@ impl ClusterServer for Shared {
             }
         };
         serde_json::to_vec(&finding).expect("plain data")
+    }
+
+    fn unclaimed(&self, dead: u64) -> bool {
+        let (lesson, op) = (&self.rooms.lesson, LessonOp::Unclaimed(dead));
+        lesson.act(&Asker::time(), op, Vec::new).is_ok()
+    }
+}
+
+/// The lesson's log is followed for all rooms.
+impl Follower for Shared {
+    fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
+        let facts = self.rooms.lesson.hear(&entry, || self.rooms.public());
+        lesson::follow_up(&self.chat(), &facts);
+        Ok(())
+    }
+
+    fn reload(&self, kept: &[u8], next: u64) -> Option<u64> {
+        let entry = self.rooms.lesson.reload(kept, next)?;
+        lesson::know_elsewhere(&self.chat());
+        self.rooms.public().iter().for_each(|room| self.rooms.tell_lesson(room));
+        Some(entry)
+    }
+
+    fn miss_log(&self) -> Result<(), Ended> {
+        self.rooms.lesson.miss_log();
+        Ok(())
+    }
+
+    fn lose_log(&self) -> Result<(), Ended> {
+        tracing::error!("the lesson's log is lost; nothing is asked of lessons any more");
+        self.rooms.lesson.lose_log();
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Begins to take part in the lesson of all servers.
+    pub(crate) fn join_lesson(self: &Arc<Shared>) {
+        let (lesson, own): (_, Arc<dyn Follower>) = (&self.rooms.lesson, self.clone());
+        lesson.follow(Arc::downgrade(&own));
+        lesson::know_elsewhere(&self.chat());
+        let code = LessonOp::KnowCode(self.users.teachers.own_code().into());
+        lesson.post(&Asker::time(), code, Vec::new);
+        self.resume_timer();
     }
 }
 

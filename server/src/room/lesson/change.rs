@@ -1,12 +1,17 @@
 //! What has changed in a lesson, as plain data. Events for members are derived from it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use madang_protocol::{
     event::{LessonEvent, LessonState as Told, Stamp, Time, TimerState},
     name::UserName,
 };
 use serde::{Deserialize, Serialize};
+
+use super::class::Attended;
 
 /// A change of the lesson, and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +140,37 @@ pub(crate) enum LessonChange {
         session: u64,
         to: u64,
     },
+    /// These pupils are in public rooms on the machine `origin`, of several that share the lesson.
+    Here {
+        origin: u64,
+        pupils: BTreeMap<u64, UserName>,
+    },
+    /// Somebody on the machine `origin` is a teacher, perhaps at the wall's screen.
+    Taught {
+        session: u64,
+        user: UserName,
+        origin: u64,
+        watches: bool,
+    },
+    /// A teacher's session has ended.
+    TeacherGone {
+        session: u64,
+    },
+    /// The code that is valid on the machine `origin`; none if it is gone.
+    CodeKnown {
+        origin: u64,
+        code: Option<Arc<str>>,
+    },
+    /// The attendance from a room that has ended on all machines.
+    AttendanceKept {
+        room: String,
+        attendance: BTreeMap<String, Attended>,
+    },
+    /// A request with this nonce was carried out.
+    NonceNoted {
+        session: u64,
+        nonce: u64,
+    },
 }
 
 /// The question and choices of a poll.
@@ -185,6 +221,12 @@ impl LessonChange {
                 | LessonChange::Renamed { .. }
                 | LessonChange::Missing { .. }
                 | LessonChange::Returned { .. }
+                | LessonChange::Here { .. }
+                | LessonChange::Taught { .. }
+                | LessonChange::TeacherGone { .. }
+                | LessonChange::CodeKnown { .. }
+                | LessonChange::AttendanceKept { .. }
+                | LessonChange::NonceNoted { .. }
         )
     }
 

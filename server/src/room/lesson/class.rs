@@ -88,6 +88,36 @@ impl Class {
         fact.number <= self.seen
     }
 
+    /// Whether a change is the next one. One that is not has a hole before it: the machine that
+    /// posted it then posts all that is missing.
+    pub(crate) fn is_next(&self, fact: &LessonFact) -> bool {
+        fact.number == self.seen + 1
+    }
+
+    /// Whether it has seen more changes than another.
+    pub(crate) fn is_ahead_of(&self, other: &Class) -> bool {
+        self.seen > other.seen
+    }
+
+    /// Takes over the lesson as it is elsewhere; `here` are the members.
+    pub(crate) fn catch_up<'a>(
+        &mut self,
+        elsewhere: &Class,
+        now: Time,
+        here: impl Iterator<Item = &'a UserName>,
+    ) {
+        self.seen = elsewhere.seen;
+        match (&mut self.running, &elsewhere.running) {
+            (Some(running), Some(other)) if running.rules.since == other.rules.since => {
+                running.rules = other.rules.clone();
+            }
+            (running, other) => {
+                running.clone_from(other);
+                here.for_each(|user| self.note_joined(user, now));
+            }
+        }
+    }
+
     /// The id of the lesson's first event here, if it is running.
     pub(crate) fn began(&self) -> Option<u64> {
         self.running.as_ref().map(|running| running.began)

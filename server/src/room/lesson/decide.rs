@@ -1,6 +1,10 @@
 //! Requests to a lesson, and their results.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use madang_protocol::{
     event::{Time, TimerState},
@@ -12,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Asker,
     change::{Asked, LessonChange, LessonFact, PollResult},
+    class::Attended,
     state::{LessonState, Poll, Running},
 };
 use crate::room::{By, refusal::whole_seconds};
@@ -100,17 +105,35 @@ pub(crate) enum LessonOp {
     Leave,
     /// The requester has a new name.
     Rename(UserName),
+    /// These pupils have come to public rooms on the requesting machine, of several that share
+    /// the lesson.
+    Here(BTreeMap<u64, UserName>),
+    /// The requester is a teacher on that machine, perhaps at the wall's screen.
+    Teach {
+        watches: bool,
+    },
+    /// The requester's session has ended there.
+    StopTeaching,
+    /// The code that is valid there.
+    KnowCode(Arc<str>),
+    /// Takes over the attendance of a room that has ended.
+    KeepAttendance {
+        room: String,
+        attendance: BTreeMap<String, Attended>,
+    },
+    /// Whoever was on the machine of this origin is gone.
+    Unclaimed(u64),
 }
 
 /// The facts that follow from one op.
-struct LessonFacts {
+pub(super) struct LessonFacts {
     number: u64,
     now: Time,
     facts: Vec<LessonFact>,
 }
 
 impl LessonFacts {
-    fn add(&mut self, change: LessonChange) {
+    pub(super) fn add(&mut self, change: LessonChange) {
         if change.is_told() {
             self.number += 1;
         }
@@ -135,6 +158,10 @@ impl LessonState {
         now: Time,
     ) -> Result<Vec<LessonFact>, Notice<'static>> {
         let mut facts = LessonFacts { number: self.number, now, facts: Vec::new() };
+        let repeated_as = asker.by.session().zip(asker.nonce);
+        if repeated_as.is_some_and(|(session, nonce)| self.everywhere.has_noted(session, nonce)) {
+            return Ok(facts.facts);
+        }
         if op.is_teachers() && matches!(asker.by, By::Member(_)) {
             return Err(refused(LessonNotice::TeacherOnly));
         }
@@ -148,9 +175,41 @@ impl LessonState {
                 }
                 facts.add(LessonChange::Retitled { title, by });
             }
-            (LessonOp::Return | LessonOp::Leave | LessonOp::Rename(_), None) => {}
+            (LessonOp::Teach { watches }, _) => {
+                let (session, user) = member(asker)?;
+                let origin = asker.origin;
+                facts.add(LessonChange::Taught { session, user, origin, watches });
+            }
+            (LessonOp::StopTeaching, _) => {
+                let (session, _) = member(asker)?;
+                // They may go on teaching on another machine.
+                if self.teaching(session).is_some_and(|it| it.origin == asker.origin) {
+                    facts.add(LessonChange::TeacherGone { session });
+                }
+            }
+            (LessonOp::KnowCode(code), _) => {
+                facts.add(LessonChange::CodeKnown { origin: asker.origin, code: Some(code) });
+            }
+            (LessonOp::Unclaimed(origin), _) => self.see_off_all(origin, &mut facts),
+            (LessonOp::Leave, _) if self.is_elsewhere(asker) => {}
+            (LessonOp::Rename(to), None) => {
+                let (session, _) = member(asker)?;
+                if self.teaching(session).is_some() {
+                    facts.add(LessonChange::Renamed { session, to });
+                }
+            }
+            (
+                LessonOp::Return
+                | LessonOp::Leave
+                | LessonOp::Here(_)
+                | LessonOp::KeepAttendance { .. },
+                None,
+            ) => {}
             (_, None) => return Err(refused(LessonNotice::NoLesson)),
             (op, Some(running)) => running.decide(asker, op, &mut facts)?,
+        }
+        if let Some((session, nonce)) = repeated_as {
+            facts.add(LessonChange::NonceNoted { session, nonce });
         }
         Ok(facts.facts)
     }
@@ -168,6 +227,7 @@ impl LessonOp {
                 | LessonOp::Return
                 | LessonOp::Leave
                 | LessonOp::Rename(_)
+                | LessonOp::Here(_)
         )
     }
 }
@@ -292,6 +352,8 @@ impl Running {
             LessonOp::TimerDue { until, state } => {
                 // Another timer may be running by now.
                 let timer = self.timer.as_ref().filter(|timer| timer.until == until);
+                // Every machine that shares the lesson notices it.
+                let timer = timer.filter(|it| state != TimerState::Minute || !it.is_last_minute);
                 let Some(timer) = timer else { return Err(Notice::Already) };
                 let (seconds, text) = (timer.seconds, timer.text.clone());
                 let until = (state == TimerState::Minute).then_some(until);
@@ -315,8 +377,7 @@ impl Running {
             }
             LessonOp::MissingAreGone => {
                 for session in &self.missing {
-                    let hand = self.hands.iter().find(|hand| hand.session == *session);
-                    self.see_off(*session, hand.map(|hand| hand.user.clone()), facts);
+                    self.see_off(*session, self.hand_of(*session), facts);
                 }
             }
             LessonOp::Return => {
@@ -340,12 +401,28 @@ impl Running {
                 let (session, _) = member(asker)?;
                 facts.add(LessonChange::Renamed { session, to });
             }
+            LessonOp::Here(pupils) => {
+                facts.add(LessonChange::Here { origin: asker.origin, pupils });
+            }
+            LessonOp::KeepAttendance { room, attendance } => {
+                facts.add(LessonChange::AttendanceKept { room, attendance });
+            }
+            LessonOp::Teach { .. }
+            | LessonOp::StopTeaching
+            | LessonOp::KnowCode(_)
+            | LessonOp::Unclaimed(_) => {}
         }
         Ok(())
     }
 
+    /// The name under which somebody's hand is up.
+    pub(super) fn hand_of(&self, session: u64) -> Option<UserName> {
+        let hand = self.hands.iter().find(|hand| hand.session == session);
+        hand.map(|hand| hand.user.clone())
+    }
+
     /// Removes somebody from the lesson, whose hand may be up under this name.
-    fn see_off(&self, session: u64, hand: Option<UserName>, facts: &mut LessonFacts) {
+    pub(super) fn see_off(&self, session: u64, hand: Option<UserName>, facts: &mut LessonFacts) {
         if let Some(user) = hand {
             facts.add(LessonChange::HandLowered { session, user });
         }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     change::{Asked, LessonChange, LessonFact},
     class::{Class, Rules},
+    everywhere::Everywhere,
 };
 
 /// The maximum number of questions kept; beyond it, the oldest are dropped.
@@ -26,6 +27,7 @@ pub(crate) struct LessonState {
     /// The number of the last change announced to rooms.
     pub(super) number: u64,
     pub(super) running: Option<Running>,
+    pub(super) everywhere: Everywhere,
 }
 
 /// The data of a running lesson. People are identified by session number.
@@ -95,6 +97,8 @@ pub(super) struct Timer {
     pub(super) seconds: u64,
     pub(super) until: Time,
     pub(super) text: Option<Arc<str>>,
+    /// Whether its last minute was announced.
+    pub(super) is_last_minute: bool,
 }
 
 /// What somebody has done in a lesson.
@@ -209,6 +213,7 @@ impl LessonState {
         if change.is_told() {
             self.number = self.number.max(*number);
         }
+        self.everywhere.apply(change);
         if let LessonChange::Begun { title, .. } = change {
             self.running = Some(Running::begun(title.clone(), *time));
             return;
@@ -301,10 +306,13 @@ impl Running {
             }
             LessonChange::Timed { state, seconds, until, text, .. } => match (state, until) {
                 (TimerState::Started, Some(until)) => {
-                    let (seconds, until) = (*seconds, *until);
-                    self.timer = Some(Timer { seconds, until, text: text.clone() });
+                    let (seconds, until, text) = (*seconds, *until, text.clone());
+                    self.timer = Some(Timer { seconds, until, text, is_last_minute: false });
                 }
-                (TimerState::Started | TimerState::Minute, _) => {}
+                (TimerState::Started, None) => {}
+                (TimerState::Minute, _) => {
+                    self.timer.iter_mut().for_each(|timer| timer.is_last_minute = true);
+                }
                 (TimerState::Ended | TimerState::Off, _) => self.timer = None,
             },
             LessonChange::HandTextsForgotten { of } => {
@@ -338,6 +346,12 @@ impl Running {
                     *called = *to;
                 }
             }
+            LessonChange::Here { .. }
+            | LessonChange::Taught { .. }
+            | LessonChange::TeacherGone { .. }
+            | LessonChange::CodeKnown { .. }
+            | LessonChange::AttendanceKept { .. }
+            | LessonChange::NonceNoted { .. } => {}
         }
     }
 }

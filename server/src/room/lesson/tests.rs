@@ -9,6 +9,8 @@ use madang_protocol::{
 
 use super::*;
 
+mod shared;
+
 /// A lesson that is decided and applied without rooms, at a time that a test sets.
 struct Stage {
     state: LessonState,
@@ -23,11 +25,11 @@ fn name(session: u64) -> UserName {
 }
 
 fn teacher() -> Asker {
-    Asker { by: By::Teacher(TEACHER), user: Some(name(TEACHER)) }
+    Asker::new(By::Teacher(TEACHER), Some(name(TEACHER)))
 }
 
 fn pupil(session: u64) -> Asker {
-    Asker { by: By::Member(session), user: Some(name(session)) }
+    Asker::new(By::Member(session), Some(name(session)))
 }
 
 impl Stage {
@@ -411,7 +413,7 @@ fn what_somebody_had_before_a_restart_waits_for_their_name() {
     let hands = |stage: &Stage| stage.state.hands().1;
     let mut stage = restarted();
     assert!(stage.state.keeps_silent(22) && stage.state.keeps_silent(33));
-    let back = |session: u64, name| Asker { by: By::Member(session), user: Some(name) };
+    let back = |session: u64, name| Asker::new(By::Member(session), Some(name));
     stage.does(&back(22, name(2)), LessonOp::Return);
     stage.does(&back(33, UserName::parse("P3").expect("a name")), LessonOp::Return);
     stage.does(&back(55, name(5)), LessonOp::Return);

@@ -281,8 +281,15 @@ impl State {
                 facts.note(Change::Ended { by: None });
             }
             Op::Stop => facts.note(Change::Ended { by: None }),
-            Op::Lesson(change) if self.is_private || self.class.has_seen(&change) => {}
+            Op::Lesson(change) if self.is_private || !self.class.is_next(&change) => {}
             Op::Lesson(change) => facts.tell(Change::Lesson(change)),
+            Op::LessonSoFar(_) if self.is_private => {}
+            Op::LessonSoFar(so_far) => match so_far.missing(&self.class) {
+                Some(changes) => {
+                    changes.into_iter().for_each(|change| facts.tell(Change::Lesson(change)));
+                }
+                None => facts.note(Change::LessonIs(Box::new(so_far.class))),
+            },
             Op::BringSpoke(at) => {
                 let (session, _) = self.requester(by)?;
                 facts.note(Change::Spoke { session, at });

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::room::{
-    lesson::{LessonChange, LessonFact},
+    lesson::{LessonChange, LessonFact, log::LessonSoFar, state::LessonState},
     log::{EntryBody, LogEntry},
     op::{By, Op, Speech},
     refusal::Refusal,
@@ -324,6 +324,61 @@ fn in_slow_lesson() -> State {
         state.apply(&fact(1 + number, change));
     }
     state
+}
+
+#[test]
+fn a_room_that_is_opened_in_a_lesson_takes_in_what_it_lacks_and_nothing_twice() {
+    let by = || None;
+    let hand = |session, user| LessonChange::HandRaised {
+        session,
+        user: name(user),
+        text: None,
+        for_teachers: false,
+        place: 1,
+    };
+    let changes = [
+        LessonChange::Begun { title: None, by: by() },
+        LessonChange::Slowed { seconds: Some(10), by: by() },
+        hand(4, "dave"),
+        LessonChange::Listening { on: true, by: by() },
+        hand(5, "erin"),
+    ];
+    let changes: Vec<_> = (1_001..)
+        .zip(changes)
+        .map(|(number, change)| Arc::new(LessonFact { number, time: NOW, change }))
+        .collect();
+    let so_far = |until: usize, recent: usize| {
+        let lesson = LessonState::replay(changes[..until].iter().map(|it| &**it));
+        let recent = changes[until - recent..until].to_vec();
+        Op::LessonSoFar(Box::new(LessonSoFar { class: lesson.class(), recent }))
+    };
+    let told = |id: u64, number: usize| fact(id, Change::Lesson(changes[number].clone()));
+    let change = |number: usize| Op::Lesson(changes[number].clone());
+
+    // One that has heard of no lesson begins with the rules of this one, and with its members.
+    let mut room = State::new(Beginning::default(), NOW);
+    room.apply(&joined(4, "dave", 1));
+    check(&room, By::Time, change(1), Ok(vec![]));
+    room = after(room, &[(By::Time, so_far(2, 2))]);
+    assert!(room.class().is_slow() && room.class().attended("dave").is_some());
+    // Whoever posts first is heard.
+    check(&room, By::Time, change(2), Ok(vec![told(2, 2)]));
+    check(&room, By::Time, so_far(2, 2), Ok(vec![]));
+    room = after(room, &[(By::Time, change(2))]);
+    check(&room, By::Time, change(2), Ok(vec![]));
+    // What has a hole before it comes once the hole is filled.
+    check(&room, By::Time, change(4), Ok(vec![]));
+    check(&room, By::Time, so_far(5, 4), Ok(vec![told(3, 3), told(4, 4)]));
+    // If nobody knows any more what was missed, the rules hold all the same.
+    room = after(room, &[(By::Time, so_far(5, 1))]);
+    assert_eq!(room.class().check_speaks(4, NOW), Err(Refusal::Listening));
+    check(&room, By::Time, change(3), Ok(vec![]));
+    // The lesson that it knows is over, and with it all servers that knew it.
+    let class = LessonState::first(2_000).class();
+    let over = Op::LessonSoFar(Box::new(LessonSoFar { class, recent: Vec::new() }));
+    room = after(room, &[(By::Time, over.clone())]);
+    assert!(!room.class().is_running());
+    check(&private(), By::Time, over, Ok(vec![]));
 }
 
 #[test]

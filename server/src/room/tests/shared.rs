@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::*;
 use crate::{
     patience,
-    room::log::{OpenLog, RoomLog, Snapshot},
+    room::log::{Follower as _, LogEntry, OpenLog, RoomLog, Snapshot},
 };
 
 mod trimmed;

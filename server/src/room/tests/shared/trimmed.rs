@@ -16,8 +16,8 @@ impl Shared {
     fn reload(&self, node: usize, from: usize) {
         let snapshot = self.room(from).executor.lock().snapshot();
         let written = serde_json::to_vec(&snapshot).expect("plain data");
-        let snapshot = serde_json::from_slice(&written).expect("it was written");
-        self.room(node).reload(snapshot).expect("the room is open");
+        let entry = self.room(node).reload(&written, snapshot.entry);
+        assert_eq!(entry, Some(snapshot.entry));
     }
 }
 
@@ -61,7 +61,9 @@ fn members_are_told_what_is_gone_and_sent_what_is_not() {
     assert_eq!(said(&bob).last(), Some(&format!("{next} \"and now?\"")));
     shared.check_same();
     // An older state changes nothing.
-    shared.room(1).reload(first()).expect("the room is open");
+    let earlier = serde_json::to_vec(&first()).expect("plain data");
+    assert_eq!(shared.room(1).reload(&earlier, 1), None);
+    assert_eq!(shared.room(1).reload(&earlier, 0), Some(0));
     shared.post(0, alice.says("nothing to add"));
     shared.order_all();
     shared.check_same();
