@@ -229,7 +229,7 @@ pub(super) const CALL: CommandSpec = CommandSpec {
 pub(super) const POLL: CommandSpec = CommandSpec {
     name: "/poll",
     alias: "/투표",
-    arguments: ["질문 / 가 / 나", "Q / A / B"],
+    arguments: ["질문 / 1 / 2", "Q / A / B"],
     roles: PUPIL,
     help: ["투표를 열고 봅니다", "open or show a poll"],
     details: [

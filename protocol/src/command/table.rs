@@ -395,12 +395,12 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/ban",
         alias: "/추방",
-        arguments: ["이름|주소 [1시간]", "NAME|ADDRESS [1h]"],
+        arguments: ["이름|IP [1일]", "NAME|IP [1h]"],
         roles: OPERATOR,
         help: ["추방합니다", "ban from server"],
         details: [
             "이름 대신 IP 주소나 범위도 됩니다.\n시간을 쓰지 않으면 풀 때까지입니다.\n예: /추방 10.1.0.0/16 2시간",
-            "ADDRESS is an IP address or a range.\nWithout a time, until you lift it.\nExample: /ban 10.1.0.0/16 2h",
+            "IP is an address or a range.\nWithout a time, until you lift it.\nExample: /ban 10.1.0.0/16 2h",
         ],
         parse: |text| {
             with_duration(text).and_then(|(whom, time)| Ok(Command::Ban(banned(whom)?, time)))
@@ -409,7 +409,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/unban",
         alias: "/추방해제",
-        arguments: ["이름|주소", "NAME|ADDRESS"],
+        arguments: ["이름|IP", "NAME|IP"],
         roles: OPERATOR,
         help: ["추방을 풉니다", "lift a ban"],
         details: ["", ""],

@@ -19,8 +19,9 @@ const OPERATORS_BASICS: [&str; 8] =
 /// What pupils need in a lesson.
 const PUPILS_WORDS: [&str; 3] = ["/hand", "/1", "/ask"];
 
-/// The width of the column of commands; longer ones push their help to the right.
-const COMMAND_COLUMNS: usize = 18;
+/// Where the column of explanations begins. A command that leaves no blank before it has its
+/// explanation in the next row.
+const HELP_COLUMN: usize = 20;
 
 /// The commands that `role` needs most, and how to see the others.
 pub(super) fn basics(role: Role, lang: Lang) -> String {
@@ -97,7 +98,11 @@ pub(super) fn lesson(role: Role, lang: Lang) -> String {
 
 /// The explanation of one command.
 pub(super) fn on(spec: &CommandSpec, lang: Lang) -> String {
-    let mut text = columns(&spec.usage(lang), spec.help(lang));
+    let usage = spec.usage(lang);
+    let mut text = match usage.width() < HELP_COLUMN {
+        true => row(spec, lang),
+        false => format!("{usage}  {}", spec.help(lang)),
+    };
     for line in spec.details(lang).lines() {
         text.push('\n');
         text.push_str(line);
@@ -122,8 +127,10 @@ fn row(spec: &CommandSpec, lang: Lang) -> String {
 }
 
 fn columns(command: &str, help: &str) -> String {
-    let padding = COMMAND_COLUMNS.saturating_sub(command.width());
-    format!("{command}{:padding$}  {help}", "")
+    match HELP_COLUMN.checked_sub(command.width()) {
+        None | Some(0) => format!("{command}\n{:HELP_COLUMN$}{help}", ""),
+        Some(padding) => format!("{command}{:padding$}{help}", ""),
+    }
 }
 
 #[cfg(test)]
@@ -158,11 +165,23 @@ mod tests {
     }
 
     #[test]
-    fn what_members_need_most_is_in_two_straight_columns() {
+    fn every_explanation_in_a_list_begins_in_the_same_column() {
         for lang in LANGS {
-            for line in basics(Role::Member, lang).lines().filter(|line| line.starts_with('/')) {
-                let (command, help) = line.rsplit_once("  ").expect("two columns");
-                assert_eq!((command.width(), help.trim()), (COMMAND_COLUMNS, help), "{line}");
+            for spec in COMMANDS {
+                let row = row(spec, lang);
+                let (command, help) = row.split_at(row.len() - spec.help(lang).len());
+                let before = command.rsplit('\n').next().expect("one row at least");
+                assert_eq!((before.width(), help), (HELP_COLUMN, spec.help(lang)), "{row}");
+                assert!(before.ends_with(' '), "{row}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_commands_needed_most_take_one_row_each() {
+        for lang in LANGS {
+            for text in ROLES.map(|role| basics(role, lang)) {
+                assert!(text.lines().all(|line| !line.starts_with(' ')), "{text}");
             }
         }
     }
@@ -184,11 +203,10 @@ mod tests {
                 };
                 for spec in COMMANDS.iter().filter(|spec| spec.lesson_role().is_none()) {
                     let row = row(spec, lang);
-                    let times = [&first, &rest]
+                    let times: usize = [&first, &rest]
                         .iter()
-                        .flat_map(|text| text.lines())
-                        .filter(|line| **line == row)
-                        .count();
+                        .map(|text| format!("\n{text}\n").matches(&format!("\n{row}\n")).count())
+                        .sum();
                     assert_eq!(times, usize::from(is_there(spec)), "{row}");
                 }
             }
@@ -201,7 +219,8 @@ mod tests {
             let (pupils, teachers) = (lesson(Role::Member, lang), lesson(Role::Teacher, lang));
             assert!(teachers.starts_with(&pupils), "{teachers}");
             for spec in COMMANDS.iter().filter(|spec| !spec.is_another_digit()) {
-                let is_on = |text: &str| text.lines().any(|line| line == row(spec, lang));
+                let row = format!("\n{}\n", row(spec, lang));
+                let is_on = |text: &str| format!("\n{text}\n").contains(&row);
                 assert_eq!(
                     is_on(&pupils),
                     spec.lesson_role() == Some(Role::Pupil),
@@ -222,8 +241,8 @@ mod tests {
     fn help_is_in_its_readers_language() {
         for role in ROLES {
             let korean = basics(role, Lang::Ko) + &others(role, Lang::Ko) + &owners(Lang::Ko);
-            // "QR" is Korean too, and so are the ends of files' names.
-            let korean = ["qr", "txt", "html", "jsonl"]
+            // "QR" and "IP" are Korean too, and so are the ends of files' names.
+            let korean = ["qr", "IP", "txt", "html", "jsonl"]
                 .iter()
                 .fold(korean, |korean, word| korean.replace(word, ""));
             assert!(!korean.contains(|c: char| c.is_ascii_alphabetic()), "{korean}");
