@@ -78,7 +78,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("Unknown command. Did you mean {}? (all commands: /help)", nearest.name)
         }
         Notice::CommandRefused(CommandError::ForMembers(spec)) => {
-            format!("{} is a command of members; the console has no use for it.", spec.name)
+            format!("{} is for members; the console can't use it.", spec.name)
         }
         Notice::CommandRefused(CommandError::Usage(spec)) => {
             format!("Usage: {}", spec.usage(Lang::En))

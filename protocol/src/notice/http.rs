@@ -79,7 +79,7 @@ impl HttpNotice<'_> {
             }
             HttpNotice::WrongMethod => "Only GET and POST are supported here.".into(),
             HttpNotice::NoPublicRoom => {
-                "No such room. A public room is here while someone is in it.".into()
+                "No such room. A public room exists only while someone is in it.".into()
             }
             HttpNotice::KeyAtPublicRoom => {
                 "X-Room-Key opens a private room: send it to /rooms/private".into()
@@ -112,7 +112,7 @@ impl HttpNotice<'_> {
             HttpNotice::NotText => {
                 "Send the message itself, as Content-Type: text/plain; charset=utf-8".into()
             }
-            HttpNotice::UnknownExpectation => "Expect: 100-continue is all that is known.".into(),
+            HttpNotice::UnknownExpectation => "Only Expect: 100-continue is supported.".into(),
             HttpNotice::TooFast => "Too many messages. Wait a moment, then send it again.".into(),
         }
     }

@@ -160,7 +160,9 @@ fn english_framing(framing: WireFraming) -> &'static str {
         WireFraming::Lines => "a line ends with LF or CR LF",
         WireFraming::CarriageReturns => "a line ends with CR",
         WireFraming::Packets => "each read is a line, since you began without a line end",
-        WireFraming::Messages => "each message is one, whatever its frames",
+        WireFraming::Messages => {
+            "each WebSocket message is one chat message, in any number of frames"
+        }
     }
 }
 
@@ -431,7 +433,8 @@ mod tests {
         );
         check(
             &connection(WireTransport::WebSocket, true, WireFraming::Messages),
-            "WebSocket over TCP, encrypted by TLS; each message is one, whatever its frames",
+            "WebSocket over TCP, encrypted by TLS; each WebSocket message is one chat message, in any \
+             number of frames",
             "TLS로 암호화한 TCP 위의 웹소켓 연결입니다. 프레임이 몇 개든 메시지 하나가 말 \
              한마디입니다",
         );

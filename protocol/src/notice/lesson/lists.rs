@@ -26,7 +26,11 @@ pub(super) fn now_in_lines(now: &LessonNow<'_>, at: Time, lang: Lang) -> String 
     }
     if !now.hands.is_empty() {
         let hands = now.hands.len();
-        parts.push(if ko { format!("손 {hands}") } else { format!("hands: {hands}") });
+        parts.push(if ko {
+            format!("손 든 사람 {hands}명")
+        } else {
+            format!("hands: {hands}")
+        });
     }
     if let Some(until) = now.timer {
         let text = now.timer_text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
@@ -149,7 +153,8 @@ mod tests {
         };
         check(
             &lesson,
-            "-- 수업 중입니다: 포인터 · 듣는 시간 · 10초에 한 번 말하기 · 손 2 · 타이머 5분 (모둠) --\n\
+            "-- 수업 중입니다: 포인터 · 듣는 시간 · 10초에 한 번 말하기 · 손 든 사람 2명 · \
+             타이머 5분 (모둠) --\n\
              -- 투표: 점심?  /o 네(O)  ✓/x 아니요(X) --",
             "-- a lesson is running: 포인터 · time to listen · one message every 10 seconds · \
              hands: 2 · timer 5 minutes (모둠) --\n-- poll: 점심?  /o yes  ✓/x no --",
