@@ -1,5 +1,8 @@
 //! The command line of `madang-server`. Nothing else reads flags.
 
+// The comments of flags are their help, where a URL in angle brackets would keep them.
+#![allow(rustdoc::bare_urls)]
+
 use std::{
     env,
     ffi::OsStr,
@@ -78,7 +81,7 @@ pub struct Cli {
     #[arg(long, env = "MADANG_TLS_KEY", value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Where to serve metrics for Prometheus (<http://ADDR/metrics>), on port 9011 by default;
+    /// Where to serve metrics for Prometheus (http://ADDR/metrics), on port 9011 by default;
     /// they contain no name, room or key
     #[arg(long, env = "MADANG_METRICS", value_name = "ADDR",
           value_parser = |text: &str| parse_listen(text, METRICS_PORT))]
@@ -105,8 +108,8 @@ pub struct Cli {
           requires = "data", value_parser = parse_reach)]
     reach: Duration,
 
-    /// Be one chat with all servers that use the same Redis or Valkey: <redis://HOST>, or
-    /// <rediss://HOST> over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD. Lessons
+    /// Be one chat with all servers that use the same Redis or Valkey: redis://HOST, or
+    /// rediss://HOST over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD. Lessons
     /// and lost connections stay each server's own: see server/CLUSTER.md
     #[arg(
         long,
@@ -140,12 +143,12 @@ pub struct Cli {
     #[arg(long)]
     no_web: bool,
 
-    /// The page's public address behind a proxy, such as <https://example.org/chat/>; pages
+    /// The page's public address behind a proxy, such as https://example.org/chat/; pages
     /// from there may chat
     #[arg(long, env = "MADANG_PUBLIC_URL", value_name = "URL")]
     public_url: Option<PublicUrl>,
 
-    /// Allow pages of another origin to chat, such as <https://example.org>, or null for pages
+    /// Allow pages of another origin to chat, such as https://example.org, or null for pages
     /// opened from a file (repeatable). The server's own page needs no flag if its host is an
     /// IP address, localhost, this machine's name or *.local
     #[arg(long, env = "MADANG_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
