@@ -131,6 +131,7 @@ const SYSTEMD: Proof = NotRun(
     "it takes a machine that systemd has started; .ci/try-packages starts the service's command",
 );
 const FIREWALL: Proof = NotRun("it changes the firewall of the machine");
+const MUTANTS: Proof = NotRun("it builds the server anew for each mutant");
 const FUZZ: Proof = NotRun("it takes hours; CI runs each target for 5 s");
 const SOAK: Proof = NotRun("it takes minutes; .ci/run has a shorter run");
 const CONTAINER: Proof =
@@ -162,8 +163,10 @@ const OTHERS: &[(&str, Proof)] = &[
     ("cargo fmt", Ci),
     ("cargo fuzz", NAME),
     ("cargo install cargo-fuzz", NotRun("CI installs a fixed version of it")),
+    ("cargo install cargo-mutants", MUTANTS),
     ("cargo install --path client", INSTALL),
     ("cargo install --path server", INSTALL),
+    ("cargo mutants -p madang-server --file server/src/room/mailbox.rs -- --lib", MUTANTS),
     (
         "cargo run --release -p madang-load -- --help",
         Test("tests/load/src/cli.rs", "the_command_line_is_consistent"),
@@ -176,6 +179,7 @@ const OTHERS: &[(&str, Proof)] = &[
     ("cargo test --workspace -- --ignored", Ci),
     ("cargo test -p madang-fuzz", PART),
     ("cargo test -p madang-server --features shuttle --lib model", Ci),
+    ("cargo test -p madang-server --lib", PART),
     ("cargo test -p madang-server --lib room", PART),
     ("cargo test -p madang-tests --test e2e commands", PART),
     ("chcp 65001", NotRun("it is for Windows")),

@@ -5,8 +5,9 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The documents that tell people to type something.
-pub const PAGES: [&str; 13] = [
+pub const PAGES: [&str; 15] = [
     "README.md",
+    "server/CLUSTER.md",
     "server/EXERCISES.md",
     "server/EXERCISES.ko.md",
     "server/LESSON.md",
@@ -17,6 +18,7 @@ pub const PAGES: [&str; 13] = [
     "protocol/README.md",
     "tests/fuzz/README.md",
     "tests/load/README.md",
+    "tests/mutations/README.md",
     "tests/soak/README.md",
     ".github/CONTRIBUTING.md",
 ];
