@@ -67,14 +67,14 @@ impl Folder {
             let path = path.to_owned();
             move |cause| FolderError::Io { path, cause }
         };
+        #[cfg(target_os = "linux")]
+        check_is_local(path)?;
         if !path.is_dir() {
             let mut builder = DirBuilder::new();
             #[cfg(unix)]
             builder.mode(0o700);
             builder.recursive(true).create(path).map_err(failed(path))?;
         }
-        #[cfg(target_os = "linux")]
-        check_is_local(path)?;
         // On other systems, the parent folder decides who may read it.
         #[cfg(unix)]
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed(path))?;
@@ -102,9 +102,12 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Checks where the folder is or, before it exists, where it will be: a refusal leaves nothing
+/// behind.
 #[cfg(target_os = "linux")]
 fn check_is_local(path: &Path) -> Result<(), FolderError> {
-    match file_system::network_kind_of(path) {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    match file_system::network_kind_of(there) {
         Ok(Some(kind)) => Err(FolderError::Network { path: path.to_owned(), kind }),
         Ok(None) => Ok(()),
         Err(cause) => Err(FolderError::Io { path: path.to_owned(), cause }),
