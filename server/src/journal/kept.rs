@@ -11,7 +11,7 @@ use rusqlite::params;
 
 use super::{
     row::{self, EVENT},
-    store::Store,
+    store::{Store, each_room},
 };
 use crate::{
     room::lesson::{LessonFact, class::Attended},
@@ -37,16 +37,11 @@ const NONCE_MILLIS: i64 = 5 * 60_000;
 /// The same in a room that none of the sessions is in any more.
 const OTHERS_NONCE_EVENTS: usize = 10_000;
 
-/// The highest id of all rooms, from the last row of each: one lookup per room instead of a
-/// scan of all rows.
-const HIGHEST: &str = "
-    WITH RECURSIVE rooms (room) AS (
-        SELECT max(room) FROM event
-        UNION ALL
-        SELECT (SELECT max(room) FROM event WHERE event.room < rooms.room) FROM rooms
-        WHERE rooms.room IS NOT NULL
-    )
-    SELECT max((SELECT max(id) FROM event WHERE event.room = rooms.room)) FROM rooms";
+/// The highest id of all rooms, and the time of the last event.
+const LAST: &str = "
+    SELECT max((SELECT max(id) FROM event WHERE event.room = rooms.room)),
+           max((SELECT time FROM event WHERE event.room = rooms.room ORDER BY id DESC LIMIT 1))
+    FROM rooms";
 
 /// What the previous server has left.
 #[derive(Debug, Default, PartialEq)]
@@ -122,8 +117,9 @@ impl Store {
     /// SQLite's error.
     pub(crate) fn kept(&self) -> rusqlite::Result<Leftover> {
         let connection = self.connection();
-        let number = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
-        let (last_id, until) = (number(HIGHEST)?, number("SELECT max(time) FROM event")?);
+        let (last_id, until) = connection.query_row(&each_room(LAST), [], |row| {
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+        })?;
         let highest = self.fact::<i64>("highest")?.max(last_id).unwrap_or(0) as u64;
         let is_complete = self.fact::<i64>("stopped")?.is_some();
         let mut kept = Leftover {
@@ -138,8 +134,8 @@ impl Store {
         };
         let mut statement = connection.prepare(
             "SELECT room, name, state FROM room WHERE ended IS NULL AND \
-             (name = ?1 OR room IN (SELECT room FROM session) OR room IN \
-              (SELECT DISTINCT room FROM event INDEXED BY event_by_time WHERE time >= ?2)) \
+             (name = ?1 OR room IN (SELECT room FROM session) OR \
+              (SELECT time FROM event WHERE event.room = room.room ORDER BY id DESC LIMIT 1) >= ?2) \
              ORDER BY room",
         )?;
         let recent = until.map_or(i64::MAX, |until| until - RECENT_MILLIS);

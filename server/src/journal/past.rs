@@ -129,18 +129,28 @@ impl Past {
         self.look(Order::OldestFirst, span, bounds, |_| true, &mut keep)
     }
 
-    /// The id of a room's first event at or after a time, if there is one.
+    /// The id of a room's first event at or after a time, if there is one. Times rise with the ids,
+    /// so this is a binary search; where the clock was set back, it finds one of the borders.
     ///
     /// # Errors
     ///
     /// SQLite's error.
     pub(crate) fn first_since(&self, room: u64, since: Time) -> rusqlite::Result<Option<u64>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id FROM event INDEXED BY event_by_time WHERE time >= ?1 AND room = ?2 \
-             ORDER BY time, id LIMIT 1",
+        let mut next = self.connection.prepare_cached(
+            "SELECT id, time FROM event WHERE room = ?1 AND id >= ?2 ORDER BY id LIMIT 1",
         )?;
-        let values = params![since.as_millis(), room as i64];
-        statement.query_row(values, |row| Ok(row.get::<_, i64>(0)? as u64)).optional()
+        let (mut low, mut high, mut found) = (0, i64::MAX, None);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let event = next.query_row(params![room as i64, middle], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            });
+            match event.optional()? {
+                Some((id, time)) if time < since.as_millis() => low = id + 1,
+                later => (high, found) = (middle, later.map(|(id, _)| id as u64).or(found)),
+            }
+        }
+        Ok(found)
     }
 
     /// The newest messages of the span that match the query and that `keep` accepts.

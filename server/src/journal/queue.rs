@@ -25,8 +25,8 @@ pub(crate) const MOST_BYTES: usize = 4 * 1_024 * 1_024;
 /// How long an ack may be owed before it is sent without a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a write counts in addition to its event.
-const WRITE_BYTES: usize = 64;
+/// What a write counts in addition to its text.
+const WRITE_BYTES: usize = size_of::<Write>();
 
 /// What a member is owed once its line is saved.
 pub(crate) trait Owed: Send + 'static {
@@ -355,7 +355,8 @@ impl<O> QueueState<O> {
 
 fn bytes(write: &Write) -> usize {
     let carried = match write {
-        Write::Event { event, .. } => Event::encoded_bytes(event),
+        Write::Event { event: Event::Said { text, .. }, .. } => text.len(),
+        Write::Event { event, .. } => event.encoded_bytes(),
         Write::State { state, .. } => state.len(),
         Write::Lesson { fact } => fact.len(),
         Write::Attended { name, .. } => name.len(),

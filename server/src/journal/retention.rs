@@ -5,10 +5,13 @@
 use madang_protocol::{event::Time, name::UserName, room::RoomName};
 use rusqlite::{TransactionBehavior, params};
 
-use super::store::Store;
+use super::store::{Store, each_room};
 
 /// How many events are deleted in one transaction: others wait a few milliseconds at most.
 const SLICE: usize = 1_000;
+
+/// How much of what is beyond the limit is deleted at once: an hour's events of all rooms.
+const AT_ONCE_MILLIS: i64 = 3_600_000;
 
 /// How many free pages are released at once.
 const PAGES: usize = 1_000;
@@ -37,20 +40,32 @@ impl Store {
         let too_old = retention.keep_days.map_or(i64::MIN, |days| {
             now.as_millis().saturating_sub(i64::from(days) * 24 * 3_600 * 1_000)
         });
-        let oldest: Option<i64> =
-            self.connection().query_row("SELECT min(time) FROM event", [], |row| row.get(0))?;
-        let Some(oldest) = oldest else { return Ok(false) };
+        let first_events = self.first_events()?;
+        let Some(oldest) = first_events.iter().map(|(_, time)| *time).min() else {
+            return Ok(false);
+        };
         let is_too_large = self.used_bytes()? > retention.limit_bytes;
-        if oldest >= too_old && !is_too_large {
+        let before = if is_too_large { oldest.saturating_add(AT_ONCE_MILLIS) } else { too_old };
+        // If the clock was wrong, an event of the future may stand before older ones.
+        let is_candidate = |time: i64| time < before || time > now.as_millis();
+        let mut rooms = first_events.into_iter().filter(|(_, time)| is_candidate(*time)).peekable();
+        if rooms.peek().is_none() {
             return Ok(false);
         }
-        let before = if is_too_large { i64::MAX } else { too_old };
         let transaction = self.transaction(TransactionBehavior::Immediate)?;
-        transaction.execute(
-            "DELETE FROM event WHERE (room, id) IN (SELECT room, id FROM event \
-             INDEXED BY event_by_time WHERE time < ?1 ORDER BY time LIMIT ?2)",
-            params![before, SLICE as i64],
-        )?;
+        let mut count = 0;
+        for (room, first) in rooms {
+            let looked_at = if first < before { SLICE as i64 } else { i64::MAX };
+            count += transaction.execute(
+                "DELETE FROM event WHERE room = ?1 AND id IN (SELECT id FROM \
+                 (SELECT id, time FROM event WHERE room = ?1 ORDER BY id LIMIT ?2) \
+                 WHERE time < ?3 LIMIT ?4)",
+                params![room, looked_at, before, (SLICE - count) as i64],
+            )?;
+        }
+        if count == 0 {
+            return Ok(false);
+        }
         // A room that has ended and has no events left is deleted too.
         transaction.execute(
             "DELETE FROM room WHERE ended IS NOT NULL AND NOT EXISTS \
@@ -60,6 +75,18 @@ impl Store {
         transaction.commit()?;
         self.give_back()?;
         Ok(true)
+    }
+
+    /// The number of each room with events, and the time of the first.
+    fn first_events(&self) -> rusqlite::Result<Vec<(i64, i64)>> {
+        let query = each_room(
+            "SELECT rooms.room, \
+             (SELECT time FROM event WHERE event.room = rooms.room ORDER BY id LIMIT 1) \
+             FROM rooms WHERE rooms.room IS NOT NULL",
+        );
+        let mut statement = self.connection().prepare_cached(&query)?;
+        let rooms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rooms.collect()
     }
 
     /// Deletes all events of these rooms, or those of and about one name, the texts of raised

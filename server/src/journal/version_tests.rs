@@ -1,5 +1,6 @@
 //! Databases left by the servers of earlier versions, each after the same short conversation and a
-//! stop: the second with a lesson, the third with a mute by the operator too. They are never changed.
+//! stop: from the second on with a lesson, from the third on with a mute by the operator too. They
+//! are never changed.
 
 use std::fs;
 
@@ -26,7 +27,7 @@ struct Kept {
 
 /// By version, from 1 on. When a step is added to the tables, a database of the previous version
 /// is added here.
-const KEPT: [Kept; 3] = [
+const KEPT: [Kept; 4] = [
     Kept {
         bytes: include_bytes!("fixtures/version-1.db"),
         events: [13, 7],
@@ -41,6 +42,12 @@ const KEPT: [Kept; 3] = [
     },
     Kept {
         bytes: include_bytes!("fixtures/version-3.db"),
+        events: [16, 8],
+        lesson: [1, 2],
+        is_muted: true,
+    },
+    Kept {
+        bytes: include_bytes!("fixtures/version-4.db"),
         events: [16, 8],
         lesson: [1, 2],
         is_muted: true,

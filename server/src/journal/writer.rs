@@ -36,6 +36,9 @@ pub(crate) trait Disk: Send + 'static {
     /// Why nothing was written.
     fn write(&mut self, writes: &[Write]) -> Result<(), String>;
 
+    /// Moves the log of what was written to its final place, if the log has become long.
+    fn shorten_log(&mut self);
+
     /// Deletes a slice of what is no longer kept; returns whether there is more.
     ///
     /// # Errors
@@ -54,6 +57,12 @@ pub(crate) trait Disk: Send + 'static {
 impl Disk for Store {
     fn write(&mut self, writes: &[Write]) -> Result<(), String> {
         Store::write(self, writes).map_err(|error| error.to_string())
+    }
+
+    fn shorten_log(&mut self) {
+        if let Err(error) = Store::shorten_log(self) {
+            tracing::debug!(%error, "failed to shorten the write-ahead log");
+        }
     }
 
     fn tidy(&mut self, retention: Retention) -> Result<bool, String> {
@@ -104,6 +113,7 @@ pub(crate) fn start_writer<D: Disk, O: Owed>(
                         tracing::error!(error, "failed to delete old lines");
                         false
                     });
+                    disk.shorten_log();
                     tidy_at = Instant::now() + if is_more { PACE } else { TIDY };
                     continue;
                 }
@@ -119,6 +129,7 @@ pub(crate) fn start_writer<D: Disk, O: Owed>(
                         watch.recovered();
                     }
                     owed.into_iter().for_each(|owed| owed.pay(true));
+                    disk.shorten_log();
                 }
                 Err(why) => {
                     let (owed, were_good) = queue.failed(batch);
@@ -168,6 +179,8 @@ mod tests {
             self.written.send(written.collect()).expect("the test listens");
             Ok(())
         }
+
+        fn shorten_log(&mut self) {}
 
         fn tidy(&mut self, _retention: Retention) -> Result<bool, String> {
             Ok(false)

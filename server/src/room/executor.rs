@@ -22,7 +22,7 @@ use super::{
     envelope::{Answered, Envelope},
     event_ids::EventIds,
     fact::{Change, Fact},
-    history::History,
+    history::{self, History},
     lesson::Lesson,
     log::{OpenLog, Snapshot},
     logged::Logged,
@@ -353,7 +353,7 @@ impl Executor {
         };
         if let Some(event) = fact.into_event(&self.name) {
             if let Some(recording) = &mut self.recording {
-                recording.note(&event, session, nonce);
+                recording.note_cause(session, nonce);
             }
             self.batch.push_said(event, session, rendered_bytes);
         }
@@ -384,7 +384,7 @@ impl Executor {
         let by = fact.change.session();
         if let Some(event) = fact.into_event(&self.name) {
             if let Some(recording) = &mut self.recording {
-                recording.note(&event, by, None);
+                recording.note_cause(by, None);
             }
             self.batch.push(event, 0);
         }
@@ -450,7 +450,16 @@ impl Executor {
         if to > 0 {
             self.happened_at.store(self.time.as_millis(), Ordering::Relaxed);
         }
-        self.history.extend(self.batch.drain());
+        let mut events = self.batch.drain();
+        match &mut self.recording {
+            None => self.history.extend(events),
+            Some(recording) => {
+                // A busy round has more events than the history keeps; only those are copied.
+                let passed_over = events.len().saturating_sub(history::EVENTS);
+                events.by_ref().take(passed_over).for_each(|(event, _)| recording.note(event));
+                self.history.extend(events.inspect(|(event, _)| recording.note(event.clone())));
+            }
+        }
         if let Some(stopped) = self.stopped.take() {
             let _ = stopped.send(());
         }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The maximum number of events.
-const EVENTS: usize = 200;
+pub(super) const EVENTS: usize = 200;
 
 /// The maximum size in bytes, each event counted in its longest form.
 const EVENT_BYTES: usize = 96 * 1_024;

@@ -1,6 +1,9 @@
 //! Notes what happens in a round for the room's [`Recorder`], and hands it over at the end.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use madang_protocol::{
     event::{Event, Time},
@@ -21,17 +24,25 @@ use super::{
 pub(super) struct Recording {
     recorder: Arc<dyn Recorder>,
     round: Round,
+    /// The causes of the events that are still in the batch, in their order.
+    causes: VecDeque<Cause>,
     /// Whether data that outlasts members has changed.
     lasting_changed: bool,
     /// The names whose attendance has changed.
     attended: BTreeSet<String>,
 }
 
+/// The session that caused an event, and the request's nonce.
+struct Cause {
+    session: u64,
+    nonce: Option<String>,
+}
+
 impl Recording {
     /// Notes for a room that was opened with the id `room`.
     pub(super) fn new(recorder: Arc<dyn Recorder>, room: u64, name: Arc<str>) -> Recording {
         let (round, attended) = (Round::new(room, name), BTreeSet::new());
-        Recording { recorder, round, lasting_changed: false, attended }
+        Recording { recorder, round, causes: VecDeque::new(), lasting_changed: false, attended }
     }
 
     /// Notes a change of the state. A room that only stops with its server has not ended.
@@ -69,9 +80,17 @@ impl Recording {
         }
     }
 
-    /// Notes an announced event, the session that caused it, and the request's nonce.
-    pub(super) fn note(&mut self, event: &Event, session: u64, nonce: Option<String>) {
-        self.round.events.push(Recorded { event: event.clone(), session, nonce });
+    /// Notes the session that caused the event which goes into the batch now, and the request's
+    /// nonce.
+    pub(super) fn note_cause(&mut self, session: u64, nonce: Option<String>) {
+        self.causes.push_back(Cause { session, nonce });
+    }
+
+    /// Notes an event from the batch; its cause was noted before.
+    pub(super) fn note(&mut self, event: Event) {
+        if let Some(Cause { session, nonce }) = self.causes.pop_front() {
+            self.round.events.push(Recorded { event, session, nonce });
+        }
     }
 
     /// The earliest time that members may read.

@@ -418,8 +418,8 @@ fn a_disk_that_is_full_is_used_again_once_there_is_space() {
     let folder = TestFolder::new();
     let place = folder.path().join("small");
     fs::create_dir(&place).expect("the folder is there");
-    let setup = "mount -t tmpfs -o size=4m tmpfs \"$1\" && \
-                 head -c 3m /dev/zero > \"$1/filler\" && shift && exec \"$0\" \"$@\"";
+    let setup = "mount -t tmpfs -o size=16m tmpfs \"$1\" && \
+                 head -c 15m /dev/zero > \"$1/filler\" && shift && exec \"$0\" \"$@\"";
     let Some(mut shell) = command_in_namespace(&["--mount"], setup) else { return };
     let data = place.join("data");
     shell.args([text(&place), "--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
