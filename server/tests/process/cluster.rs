@@ -26,23 +26,23 @@ use crate::{
 const LEASE: Duration = Duration::from_millis(1_500);
 
 #[track_caller]
-fn node(redis: &TestRedis) -> ServerProcess {
+pub(crate) fn node(redis: &TestRedis) -> ServerProcess {
     let lease = LEASE.as_millis().to_string();
     let flags = ["--cluster", &redis.url(), "--cluster-lease", &lease, "--rate-limit", "off"];
     ServerProcess::start_as(command().args(flags))
 }
 
-fn left(name: &str) -> String {
+pub(crate) fn left(name: &str) -> String {
     format!("[{name}]님이 퇴장했습니다.\n")
 }
 
-fn joined(name: &str) -> String {
+pub(crate) fn joined(name: &str) -> String {
     format!("[{name}]님이 입장했습니다.\n")
 }
 
 /// Logs in under this name once it is free.
 #[track_caller]
-fn join_once_free(server: &ServerProcess, name: &str) -> Peer {
+pub(crate) fn join_once_free(server: &ServerProcess, name: &str) -> Peer {
     let mut peer = Peer::connect(server.address);
     peer.expect("로그인ID:");
     let deadline = Instant::now() + PATIENCE;
@@ -96,7 +96,7 @@ fn wait_until_stopped(server: &ServerProcess) {
 
 /// How often a peer was sent this, once it was sent `last`.
 #[track_caller]
-fn count(peer: &mut Peer, text: &str, last: &str) -> usize {
+pub(crate) fn count(peer: &mut Peer, text: &str, last: &str) -> usize {
     peer.expect(last);
     String::from_utf8_lossy(peer.bytes()).matches(text).count()
 }

@@ -22,6 +22,8 @@ mod steps;
 mod clock;
 #[cfg(target_os = "linux")]
 mod cluster;
+#[cfg(target_os = "linux")]
+mod cluster_proxy;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;
