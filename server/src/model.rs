@@ -30,6 +30,7 @@ use crate::{
 };
 
 mod simulator;
+mod cluster;
 
 const SCHEDULES: usize = 20_000;
 

@@ -55,6 +55,7 @@ const TEST_FILES: &[&str] = &[
     "dialect/tsv.rs",
     "model.rs",
     "model/simulator.rs",
+    "model/cluster.rs",
     "patience.rs",
     "test_server.rs",
     "transport/chunks.rs",

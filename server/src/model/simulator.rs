@@ -32,19 +32,19 @@ use crate::{
 };
 
 /// How many people there are in a schedule, and how much each does.
-const PEOPLE: u64 = 3;
+pub(super) const PEOPLE: u64 = 3;
 const STEPS: usize = 8;
 
 /// How many schedules are tried unless the environment says otherwise.
 const SCHEDULES: u64 = 2_000;
 
 /// What an outbox may hold: a few events.
-const OUTBOX_BYTES: usize = 1_500;
+pub(super) const OUTBOX_BYTES: usize = 1_500;
 
-const FIRST_ID: u64 = 1_000;
+pub(super) const FIRST_ID: u64 = 1_000;
 
 /// Somebody, and all that it was sent.
-struct Life {
+pub(super) struct Life {
     session: Arc<Session>,
     /// The connections, one after the other. All but the last were cut.
     connections: Vec<(Arc<FakeSocket>, Arc<Outbox>)>,
@@ -70,6 +70,11 @@ struct Knowledge {
 
 #[test]
 fn clients_see_one_order_whatever_happens_to_them() {
+    try_schedules(simulate);
+}
+
+/// Tries as many schedules of `simulate` as the environment says.
+pub(super) fn try_schedules(simulate: fn()) {
     let number = |name: &str, default| {
         let set = env::var(name).ok();
         set.map_or(default, |set| set.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -106,19 +111,24 @@ fn simulate() {
     check(&lives);
 }
 
-fn session(number: u64) -> Arc<Session> {
+pub(super) fn session(number: u64) -> Arc<Session> {
     let name = UserName::parse(&format!("p{number}")).expect("a name");
     let token = Some(Token::new(format!("token-{number}")));
     Arc::new(Session::new(number, name, token, Time::from_millis(0)))
 }
 
 impl Life {
-    fn new(session: Arc<Session>) -> Life {
+    pub(super) fn new(session: Arc<Session>) -> Life {
         let (connections, whispered) = (Vec::new(), Vec::new());
         Life { session, connections, said: 0, whispered, has_left: false }
     }
 
-    fn live(mut self, room: &Arc<Room>, bounds: &Arc<Bounds>, sessions: &[Arc<Session>]) -> Life {
+    pub(super) fn live(
+        mut self,
+        room: &Arc<Room>,
+        bounds: &Arc<Bounds>,
+        sessions: &[Arc<Session>],
+    ) -> Life {
         let coming = self.connect(bounds);
         if room.enter(coming).is_err() {
             // Another has ended it.
@@ -281,7 +291,7 @@ fn said_number(message: &Value) -> Option<usize> {
 }
 
 /// Checks what everyone was sent, after all sockets have taken all of it.
-fn check(lives: &[Life]) {
+pub(super) fn check(lives: &[Life]) {
     for (socket, outbox) in lives.iter().flat_map(|life| &life.connections) {
         flow(socket, outbox, usize::MAX);
     }

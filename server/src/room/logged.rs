@@ -453,6 +453,14 @@ impl Executor {
     }
 }
 
+#[cfg(all(test, feature = "shuttle"))]
+impl super::Room {
+    /// What the room is now, for models.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.executor.lock().snapshot()
+    }
+}
+
 /// What something counts while it waits: what speakers say, since only they are held back.
 fn waiting_bytes(envelope: &Envelope) -> usize {
     match envelope {
