@@ -109,8 +109,8 @@ pub struct Cli {
     reach: Duration,
 
     /// Be one chat with all servers that use the same Redis or Valkey: redis://HOST, or
-    /// rediss://HOST over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD. Lessons
-    /// and lost connections stay each server's own: see server/CLUSTER.md
+    /// rediss://HOST over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD.
+    /// It can't be combined with --data: see server/CLUSTER.md
     #[arg(
         long,
         env = "MADANG_CLUSTER",
