@@ -16,7 +16,8 @@ export function answerText(state, message) {
     case "whois": {
       const place = message.room && roomTitle(state, message.room);
       const line = word("whoisLine", message.user, place, new Date(message.since).toLocaleTimeString(lang()));
-      return message.quiet ? `${line} · ${word("quietMark")}` : line;
+      const marks = [message.quiet && word("quietMark"), message.stream && word("streamMark")];
+      return [line, ...marks.filter(Boolean)].join(" · ");
     }
     case "ignored": return message.users.length > 0 ? word("ignoredLine", message.users.join(", ")) : word("nobodyIgnored");
     case "pong": return word("pong");
@@ -40,9 +41,12 @@ export function lessonAnswer(message) {
   }
 }
 
-/** A list of names, with a mark after those who joined unannounced. */
-function marked({ members, quiet = [] }) {
-  return members.map((name) => (quiet.includes(name) ? `${name} (${word("quietMark")})` : name));
+/** A list of names, with a mark after those who joined unannounced, and those who only read. */
+function marked({ members, quiet = [], streams = [] }) {
+  return members.map((name) => {
+    const marks = [quiet.includes(name) && word("quietMark"), streams.includes(name) && word("streamMark")].filter(Boolean);
+    return marks.length > 0 ? `${name} (${marks.join(", ")})` : name;
+  });
 }
 
 function roomLine(state, { room, members, topic }) {

@@ -77,11 +77,11 @@ export class People {
   }
 
   #marks(name) {
-    const { user, owner, teachers, muted, ignored, quiet } = this.#state;
+    const { user, owner, teachers, muted, ignored, quiet, streams } = this.#state;
     return [
       name === user && word("me"), teachers.has(name) && word("teacher"), name === owner && word("owner"),
       muted.has(name) && word("mutedMark"), ignored.has(name) && word("ignoredMark"),
-      quiet.has(name) && word("quietMark"),
+      quiet.has(name) && word("quietMark"), streams.has(name) && word("streamMark"),
     ].filter(Boolean).join(" · ");
   }
 

@@ -34,6 +34,7 @@ export class State {
     this.members = new Set();
     /** Those who joined unannounced, according to the last list. */
     this.quiet = new Set();
+    this.streams = new Set();
     this.ignored = new Set();
     this.rooms = [];
     /** For each room, the last message that was seen, or that was there before. */
@@ -214,6 +215,7 @@ export class State {
     this.muted.clear();
     this.members.clear();
     this.quiet.clear();
+    this.streams.clear();
     this.teachers.clear();
     if (this.lesson.isTeacher) this.teachers.add(this.user);
     if (back) return;
@@ -241,6 +243,7 @@ export class State {
       case "joined":
         this.members.add(event.user);
         this.quiet.delete(event.user);
+        this.streams.delete(event.user);
         this.count += event.user === this.user ? 0 : 1;
         break;
       case "left": this.#goes(event.user); break;
@@ -250,7 +253,7 @@ export class State {
         break;
       case "renamed":
         this.members = new Set([...this.members].map((name) => (name === event.user ? event.to : name)));
-        for (const names of [this.muted, this.ignored, this.teachers, this.quiet]) {
+        for (const names of [this.muted, this.ignored, this.teachers, this.quiet, this.streams]) {
           if (names.delete(event.user)) names.add(event.to);
         }
         if (this.owner === event.user) this.owner = event.to;
@@ -284,7 +287,7 @@ export class State {
   }
 
   #goes(user) {
-    for (const names of [this.members, this.muted, this.teachers, this.quiet]) names.delete(user);
+    for (const names of [this.members, this.muted, this.teachers, this.quiet, this.streams]) names.delete(user);
     this.count = Math.max(0, this.count - 1);
   }
 
@@ -343,11 +346,12 @@ export class State {
     return entry;
   }
 
-  #who({ room, count, members, quiet = [], more }) {
+  #who({ room, count, members, quiet = [], streams = [], more }) {
     if (room !== this.room) return null;
-    if (this.whoIsNew) [this.members, this.quiet] = [new Set(), new Set()];
+    if (this.whoIsNew) [this.members, this.quiet, this.streams] = [new Set(), new Set(), new Set()];
     for (const name of members) this.members.add(name);
     for (const name of quiet) this.quiet.add(name);
+    for (const name of streams) this.streams.add(name);
     this.whoIsNew = !more;
     if (!more) this.count = count;
     return null;

@@ -148,6 +148,7 @@ const WORDS = {
   unmute: ["채팅 금지 풀기", "Unmute"],
   makeOwner: ["방장 넘기기", "Make owner"],
   quietMark: ["알림 없이 참여", "quiet"],
+  streamMark: ["보기만", "read only"],
   mutedMark: ["채팅 금지", "muted"],
   message: ["메시지", "Message"],
   say: [(room) => `${room}에 메시지 보내기`, (room) => `Message ${room}`],

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { start } from "./browser.mjs";
+import { enter, say, shoot, start } from "./browser.mjs";
 
 const [url] = process.argv.slice(2);
 const room = new URL("rooms/lobby", url).href;
@@ -83,6 +83,17 @@ try {
   const guests = /^guest-\d+$/u;
   const joined = await reader.evaluate(() => window.joined);
   assert.deepEqual(joined.map((name) => name.replace(guests, "itself")), ["itself", "bob", "carol"]);
+
+  // The page marks in its list, and in answers, who is a stream.
+  const chat = await enter(browser, url, "dave", { locale: "en-GB" });
+  await chat.waitForFunction(() => document.querySelectorAll("#people button").length >= 5);
+  const people = await chat.locator("#people button").evaluateAll((rows) => rows.map((row) => [row.dataset.name, row.querySelector(".marks")?.innerText ?? ""]));
+  const marks = people.map(([name, marks]) => [name.replace(guests, "guest"), marks]);
+  assert.deepEqual(marks, [["dave", "you"], ["bob", ""], ["carol", ""], ["guest", "read only"], ["guest", "read only"]]);
+  await say(chat, `/whois ${people.at(-1)[0]}`);
+  await chat.waitForFunction(() => [...document.querySelectorAll(".row.notice")].some((row) => /guest-.* · read only/u.test(row.innerText)));
+  await shoot(chat, "streams");
+  assert.deepEqual(chat.wrongs, []);
 } finally {
   other.close();
   await browser.close();
