@@ -43,11 +43,15 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Gives up names that are still this server's.
+/// Gives up names that are still this server's. One that was declared dead keeps them until it is
+/// buried: its members have not left yet.
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-        for at = 2, #KEYS do
+        if redis.call('EXISTS', KEYS[2]) == 1 then
+            return 0
+        end
+        for at = 3, #KEYS do
             if redis.call('GET', KEYS[at]) == ARGV[1] then
                 redis.call('DEL', KEYS[at])
             end
@@ -192,8 +196,13 @@ impl Claims {
                 let _ = answer.send(asked);
                 Ok(())
             }
-            NameJob::Release(keys) => {
-                RELEASE.key(own).key(name_keys(keys)).arg(self.origin).invoke(connection)
+            NameJob::Release(names) => {
+                RELEASE
+                    .key(own)
+                    .key(keys::dead(self.origin))
+                    .key(name_keys(names))
+                    .arg(self.origin)
+                    .invoke(connection)
             }
         }
     }

@@ -99,10 +99,13 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Ends the room, unless another of the same name was made since.
+/// Ends the room, unless another of the same name was made since, or this server counts as dead.
 static END: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
+        if redis.call('EXISTS', KEYS[7]) == 1 then
+            return 0
+        end
         redis.call('SREM', KEYS[6], KEYS[1])
         if redis.call('HGET', KEYS[1], 'first') ~= ARGV[1] then
             return 0
@@ -240,7 +243,7 @@ pub(super) fn forget_room(
 ) -> RedisResult<()> {
     let keys = &place.keys;
     END.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
-        .key((FLOOR, rooms(origin)))
+        .key((FLOOR, rooms(origin), dead(origin)))
         .arg((place.first, next_id))
         .invoke(connection)
 }

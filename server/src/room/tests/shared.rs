@@ -388,3 +388,22 @@ fn a_member_that_comes_back_to_another_server_stays_and_is_told_what_it_missed()
     assert_eq!(shared.room(1).status().members, 2);
     shared.check_same();
 }
+
+#[test]
+fn a_machine_that_has_lost_the_log_does_not_end_the_room_for_the_others() {
+    let mut shared = Shared::new(2);
+    let alice = person(1, "alice");
+    shared.post(1, alice.joins());
+    shared.order_all();
+    shared.post(1, alice.says("one"));
+    let (seq, body) = shared.nodes[1].1.appended.lock().pop_front().expect("what she said");
+    let (number, time) = (shared.entries.len() as u64 + 1, Time::from_millis(9_000));
+    let entry = LogEntry { number, origin: 2, seq, time, body: body.into() };
+    let (room, log) = &shared.nodes[0];
+    // In one round, as after a machine has stood still.
+    let mut executor = room.executor.lock();
+    executor.take_logged(Envelope::LogLost);
+    executor.take_logged(Envelope::Entry(entry));
+    assert!(executor.state.has_ended());
+    assert_eq!(*log.ended.lock(), None);
+}
