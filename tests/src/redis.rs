@@ -18,6 +18,8 @@ use crate::{DEADLINE, program::TestFolder};
 pub struct TestRedis {
     process: Child,
     folder: TestFolder,
+    /// Where it also listens, on all addresses; 0: nowhere.
+    port: u16,
 }
 
 impl TestRedis {
@@ -28,9 +30,19 @@ impl TestRedis {
     /// If there is no `redis-server`, or it does not answer.
     #[track_caller]
     pub fn start() -> TestRedis {
+        TestRedis::start_at(0)
+    }
+
+    /// Starts one that anybody reaches at this port, for tests in a network of their own.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start) does.
+    #[track_caller]
+    pub fn start_at(port: u16) -> TestRedis {
         let folder = TestFolder::new();
-        let process = launch(&folder);
-        let redis = TestRedis { process, folder };
+        let process = launch(&folder, port);
+        let redis = TestRedis { process, folder, port };
         redis.wait_until_it_answers();
         redis
     }
@@ -117,7 +129,7 @@ impl TestRedis {
     /// If it does not answer again.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.process = launch(&self.folder);
+        self.process = launch(&self.folder, self.port);
         self.wait_until_it_answers();
     }
 
@@ -184,9 +196,10 @@ impl Drop for TestRedis {
 }
 
 #[track_caller]
-fn launch(folder: &TestFolder) -> Child {
+fn launch(folder: &TestFolder, port: u16) -> Child {
     Command::new("redis-server")
-        .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        .args(["--port", &port.to_string(), "--bind", "0.0.0.0", "--protected-mode", "no"])
+        .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         // Tests look for words in its files.
         .args(["--rdbcompression", "no"])
         .arg("--unixsocket")

@@ -196,14 +196,12 @@ impl Claims {
                 let _ = answer.send(asked);
                 Ok(())
             }
-            NameJob::Release(names) => {
-                RELEASE
-                    .key(own)
-                    .key(keys::dead(self.origin))
-                    .key(name_keys(names))
-                    .arg(self.origin)
-                    .invoke(connection)
-            }
+            NameJob::Release(names) => RELEASE
+                .key(own)
+                .key(keys::dead(self.origin))
+                .key(name_keys(names))
+                .arg(self.origin)
+                .invoke(connection),
         }
     }
 }

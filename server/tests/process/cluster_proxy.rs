@@ -98,7 +98,7 @@ fn is_cut_by_the_end_of(victim: usize) -> bool {
     let gone = if victim == 0 { "bob" } else { "carol" };
     witness.expect(&left(gone));
     // Those who leave with their server do so together, and then their names are free.
-    let _again = join_once_free(&lives, gone);
+    let _again = join_once_free(lives.address, gone);
     witness.say("who is there?");
     let is_cut = count(&mut witness, &left("alice"), "who is there?\n") == 1;
     if is_cut {

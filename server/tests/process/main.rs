@@ -24,6 +24,8 @@ mod clock;
 mod cluster;
 #[cfg(target_os = "linux")]
 mod cluster_proxy;
+#[cfg(target_os = "linux")]
+mod cluster_partition;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;
