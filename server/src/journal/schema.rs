@@ -8,6 +8,9 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Marks a database as Madang's (SQLite's `application_id`): "Mdng".
 pub(super) const APPLICATION: i32 = 0x4d64_6e67;
 
+/// The size of a page of a new database. With SQLite's 4 KiB, writing takes a sixth more time.
+const PAGE_BYTES: u32 = 8 * 1_024;
+
 /// From an empty database to the current tables.
 const STEPS: &[&str] = &[
     "
@@ -131,6 +134,13 @@ pub(super) enum SchemaError {
 /// Migrates a database to the current tables in one transaction: after a crash, either all
 /// steps are done or none.
 pub(super) fn migrate(connection: &mut Connection, is_new: bool) -> Result<(), SchemaError> {
+    if is_new {
+        // Before the first table; the size even before anything reads the file. With `auto_vacuum`,
+        // deletions release their space later.
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+    }
     let found = check_version(connection, is_new)?;
     if found < VERSION {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;

@@ -23,9 +23,6 @@ use crate::{room::lesson::class::Attended, session::Mute};
 /// How long the check for damage at the start may take.
 const CHECK_TIME: Duration = Duration::from_millis(400);
 
-/// The size of a page of a new database. With SQLite's 4 KiB, a flood takes a sixth more time.
-const PAGE_BYTES: u32 = 8 * 1_024;
-
 /// How long the write-ahead log gets before it is moved into the database.
 const LOG_BYTES: i64 = 4 * 1_024 * 1_024;
 
@@ -265,11 +262,6 @@ fn make_database(database: &Path) -> Result<(), FolderError> {
     folder::create(&unfinished).map_err(failed)?;
     let fill = || -> Result<(), SchemaError> {
         let mut connection = connection_to(&unfinished)?;
-        // Both before the first table, the size before anything that reads the file. The second lets
-        // deletions release their space later.
-        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut connection, true)?;
         Ok(connection.close().map_err(|(_, error)| error)?)
     };

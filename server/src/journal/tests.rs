@@ -696,8 +696,13 @@ fn a_damaged_page_costs_its_own_rows_only() {
     assert!((4_500..5_000).contains(&recovered.events), "{recovered:?}");
     assert!(recovered.damaged >= 1, "{recovered:?}");
     assert!(fs::read(&recovered.kept).expect("it is kept") == bytes, "kept byte for byte");
-    let kept = scratch.store().kept().expect("a database again");
+    let store = scratch.store();
+    let kept = store.kept().expect("a database again");
     assert_eq!((kept.highest, kept.rooms[0].events.len()), (9_999, 200));
+    // It is laid out like any other, and so releases its space.
+    let number =
+        |name| store.connection().pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    assert_eq!((number("page_size"), number("auto_vacuum")), (Ok(8_192), Ok(2)));
 }
 
 #[test]
