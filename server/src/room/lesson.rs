@@ -267,7 +267,7 @@ impl Lesson {
                 recorder.record_lesson(fact);
             }
             if fact.change.is_told() {
-                let fact = Arc::new(fact.clone());
+                let fact = Arc::new(fact.for_rooms());
                 desk.logged.iter_mut().for_each(|logged| logged.note_told(&fact));
                 desk.untold.push_back(fact);
             }

@@ -1,5 +1,7 @@
 //! A lesson whose teacher and pupils are on different servers.
 
+use std::time::Duration;
+
 use madang_protocol::{notice::LessonNotice, text::Lang};
 use madang_server::{
     cluster::ClusterConfig,
@@ -20,6 +22,15 @@ fn two_servers() -> Cluster {
     };
     let nodes = vec![english(&redis, code), english(&redis, |_| {})];
     Cluster { nodes, redis }
+}
+
+/// Makes a lesson run on the first server; the teacher is there, too.
+#[track_caller]
+fn teach_on(server: &TestServer, name: &str) -> TestClient {
+    let mut teacher = server.login_json(name);
+    teacher.command(&format!("/teach {CODE}"));
+    teacher.next("teacher");
+    teacher
 }
 
 #[track_caller]
@@ -115,4 +126,150 @@ fn hands_and_polls_of_pupils_on_both_servers_are_one() {
     for event in [&first, &second, &called, &poll, &ended] {
         assert_eq!(ids.iter().filter(|id| **id == id_of(event)).count(), 1, "{event}");
     }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn rules_and_questions_hold_on_both_servers_and_redis_never_sees_what_is_secret() {
+    let cluster = two_servers();
+    let mut kim = begin(&cluster);
+    let mut bob = cluster.nodes[0].login_json("bob");
+    done(&mut bob, "/ask Why is the moon made of cheese?");
+    let asked = kim.next("asked");
+    assert_eq!(asked["text"], "Why is the moon made of cheese?");
+    assert!(!asked.to_string().contains("bob"), "{asked}");
+    assert_eq!(refused(&mut bob, "/ask And again?"), "slow");
+    done(&mut kim, "/listen on");
+    assert_eq!(bob.next("listen")["on"], true);
+    assert_eq!(said_or_refused(&mut bob, "hello"), "listening");
+    // She is on the other server, and sees what he asked; he sees what everyone does.
+    bob.command("/hand It is me, the hidden one");
+    assert_eq!(kim.next("hand_text")["text"], "It is me, the hidden one");
+    assert!(bob.next("hand")["text"].is_null());
+    done(&mut kim, "/call");
+    bob.next("called");
+    assert_eq!(said_or_refused(&mut bob, "now I may"), "said");
+    done(&mut kim, "/listen off");
+    bob.next("listen");
+    done(&mut kim, "/slow 60s");
+    bob.next("slow");
+    assert_eq!(said_or_refused(&mut bob, "first"), "said");
+    assert_eq!(said_or_refused(&mut bob, "second"), "slow");
+    done(&mut kim, "/poll Secret? / yes-indeed / not-at-all");
+    bob.next("poll");
+    bob.ask(json!({"type": "vote", "choice": 2, "nonce": "vote"})).next("ack");
+    // A line with the code is refused on every server.
+    assert_eq!(said_or_refused(&mut kim, &format!("it is {CODE}")), "code_in_text");
+
+    let written = cluster.redis.on_disk();
+    let holds = |word: &str| written.windows(word.len()).any(|part| part == word.as_bytes());
+    // What everyone is told stands in the rooms.
+    assert!(holds("Secret?") && holds("now I may"));
+    for secret in
+        [CODE, "moon made of cheese", "the hidden one", "choice\":2", "Questioned", "Voted"]
+    {
+        assert!(!holds(secret), "Redis has seen {secret:?}");
+    }
+}
+
+/// Says something, and returns `said` or the code of the refusal.
+#[track_caller]
+fn said_or_refused(client: &mut TestClient, text: &str) -> String {
+    client.ask(json!({"type": "say", "text": text, "nonce": text}));
+    loop {
+        let message = client.expect_json();
+        if message["nonce"] == text {
+            return match message["type"] == "ack" {
+                true => "said".to_owned(),
+                false => message["code"].as_str().expect("a code").to_owned(),
+            };
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_server_that_starts_in_a_lesson_takes_part_and_attendance_has_everyone() {
+    let cluster = two_servers();
+    let mut kim = begin(&cluster);
+    let mut bob = cluster.nodes[0].login_json("bob");
+    // A room that only his server has open.
+    bob.command("/join Group-1");
+    bob.next("entered");
+    assert_eq!(said_or_refused(&mut bob, "we are done"), "said");
+    done(&mut kim, "/poll Ready? / yes / no");
+    let late = english(&cluster.redis, |_| {});
+    let mut carol = late.login_json("carol");
+    let dave = late.login("dave");
+    carol.ask(json!({"type": "vote", "choice": 1, "nonce": "vote"})).next("ack");
+    done(&mut carol, "/hand");
+    let hand = kim.next("hand");
+    assert_eq!((&hand["user"], &hand["place"]), (&json!("carol"), &json!(1)));
+    // A group that is new there is in the lesson, too.
+    done(&mut carol, "/join Group-2");
+    done(&mut kim, "/slow 60s");
+    carol.next("slow");
+    assert_eq!(said_or_refused(&mut carol, "first"), "said");
+    assert_eq!(said_or_refused(&mut carol, "second"), "slow");
+    kim.command("/poll end");
+    let ended = kim.next("poll_ended");
+    assert_eq!((&ended["counts"], &ended["members"]), (&json!([1, 0]), &json!(3)));
+    kim.command("/attendance");
+    let attendance = kim.next("attendance");
+    let people = attendance["people"].as_array().expect("people");
+    let of = |name: &str| {
+        let person = people.iter().find(|person| person["user"] == name);
+        let person = person.unwrap_or_else(|| panic!("{name} is not in {attendance}"));
+        [&person["here"], &person["lines"], &person["hands"], &person["polls"]].map(Value::clone)
+    };
+    assert_eq!(people.len(), 3, "{attendance}");
+    assert_eq!(of("bob"), [json!(true), json!(1), json!(0), json!(0)]);
+    assert_eq!(of("carol"), [json!(true), json!(1), json!(1), json!(1)]);
+    assert_eq!(of("dave"), [json!(true), json!(0), json!(0), json!(0)]);
+    drop((carol, dave, late));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn when_a_server_is_gone_its_hands_go_down_once_and_its_teacher_teaches_on_another() {
+    let redis = TestRedis::start();
+    let settings = |config: &mut Config| {
+        config.teacher_code = Some(TeacherCode::parse(CODE).expect("a code"));
+        config.resume_window = Duration::from_secs(2);
+    };
+    let stays = english(&redis, settings);
+    let goes = english(&redis, settings);
+    let mut kim = goes.connect();
+    let welcome = kim.login_json("Kim");
+    kim.command(&format!("/teach {CODE}")).next("teacher");
+    done(&mut kim, "/lesson");
+    let mut pat = teach_on(&stays, "Pat");
+    let mut bob = stays.login_json("bob");
+    let mut eve = goes.login_json("eve");
+    done(&mut eve, "/hand");
+    done(&mut bob, "/hand");
+    while pat.next("hand")["user"] != "bob" {}
+    drop(goes);
+    kim = stays.connect();
+    kim.become_json();
+    let token = &welcome["session"];
+    kim.ask(json!({"type": "login", "session": token, "room": "lobby", "last": welcome["id"]}));
+    let welcome = kim.next("welcome");
+    assert_eq!(welcome["lesson"]["teacher"], true, "{welcome}");
+    done(&mut kim, "/slow 10s");
+    let lowered = pat.next("hand");
+    assert_eq!((&lowered["user"], &lowered["up"]), (&json!("eve"), &json!(false)));
+    // Once, and nobody else's.
+    pat.command("/hands");
+    loop {
+        let message = pat.expect_json();
+        assert_ne!(message["type"], "hand", "{message}");
+        if message["type"] == "hands" {
+            assert_eq!(message["hands"][0]["user"], "bob", "{message}");
+            break;
+        }
+    }
+    done(&mut pat, "/lesson end");
+    kim.next("lesson");
+    drop(eve);
 }

@@ -190,6 +190,16 @@ pub(crate) struct PollResult {
 }
 
 impl LessonFact {
+    /// What rooms are told of it, whose logs may be readable: without a text that only teachers
+    /// get.
+    pub(super) fn for_rooms(&self) -> LessonFact {
+        let mut fact = self.clone();
+        if let LessonChange::HandRaised { text, for_teachers: true, .. } = &mut fact.change {
+            *text = None;
+        }
+        fact
+    }
+
     /// What is saved of it on disk, if anything: no vote, no question or its author, and no
     /// text that only teachers got.
     pub(crate) fn lasting(&self) -> Option<LessonFact> {
