@@ -33,6 +33,9 @@ pub(crate) enum Due {
     HandedOver(Weak<Room>, u64),
     /// The room closes, if it has been empty for long enough.
     Room(Weak<Room>),
+    /// Rooms that have had no members on this server for a while are let go, if several share
+    /// them.
+    Deserted,
     /// An owner's mute until this time ends.
     Mute(Weak<Room>, u64, Time),
     /// The operator's mute until this time ends.
@@ -83,6 +86,7 @@ impl Deadline for Due {
             Due::Tally => (9, 0, 0),
             Due::Timer(until, state) => (10, until.as_millis() as usize, *state as usize),
             Due::MissingAreGone => (12, 0, 0),
+            Due::Deserted => (14, 0, 0),
         }
     }
 
@@ -109,7 +113,8 @@ impl Deadline for Due {
             | Due::OwedAcks
             | Due::Tally
             | Due::Timer(..)
-            | Due::MissingAreGone => false,
+            | Due::MissingAreGone
+            | Due::Deserted => false,
         }
     }
 }
@@ -162,6 +167,31 @@ impl Shared {
         }
     }
 
+    /// Has the rooms looked at that nobody is in on this server, if it shares them with others.
+    pub(crate) fn look_for_deserted_rooms(&self) {
+        if self.cluster.is_some() {
+            let at = Instant::now() + self.config.empty_room_window;
+            self.timekeeper.schedule(at, Due::Deserted);
+        }
+    }
+
+    fn let_deserted_rooms_go(&self) {
+        let window = self.config.empty_room_window;
+        for room in self.rooms.all() {
+            let status = room.status();
+            let owner = status.access.owner;
+            match status.empty_since {
+                // Whoever was to end it may be gone, or Redis was away.
+                Some(_) => self.end_if_empty(&room),
+                // Its owner's session will name another when it ends.
+                None if owner.is_some_and(|owner| self.users.numbered(owner).is_some()) => {}
+                None => {
+                    self.rooms.let_go_if_deserted(&room, window);
+                }
+            }
+        }
+    }
+
     /// Carries out an action that is due.
     pub(crate) fn carry_out(&self, due: Due) {
         match due {
@@ -182,6 +212,10 @@ impl Shared {
                 if let Some(room) = room.upgrade() {
                     self.end_if_empty(&room);
                 }
+            }
+            Due::Deserted => {
+                self.let_deserted_rooms_go();
+                self.look_for_deserted_rooms();
             }
             Due::Mute(room, session, until) => {
                 if let Some(room) = room.upgrade() {

@@ -74,6 +74,7 @@ mod executor;
 pub(crate) mod log;
 mod logged;
 mod reload;
+mod following;
 mod ending;
 mod speaking;
 mod presence;
@@ -474,7 +475,7 @@ impl Room {
             pump = duty;
             let answers = executor.round(clock::steady_now());
             now = executor.told();
-            if executor.state.has_ended() {
+            if executor.is_over() {
                 self.mailbox.shut();
             }
             for (answered, result) in answers {

@@ -12,6 +12,7 @@ mod metrics;
 mod names;
 mod people;
 mod private;
+mod rooms;
 mod sessions;
 
 /// Servers that share rooms. They stop before their Redis does.

@@ -46,6 +46,8 @@ pub(super) enum Hearing {
     Begin(Follow, Sender<()>),
     /// To forget a room that has ended.
     End(Arc<LogPlace>, Weak<Room>),
+    /// To forget a room that goes on without this server.
+    LetGo(Arc<LogPlace>, Weak<Room>),
 }
 
 /// What needs the entries of a place from `next` on: a room.
@@ -169,16 +171,27 @@ impl Hearer {
                     if let Some((room, server)) = room.upgrade().zip(self.server.get()) {
                         server.room_ended(&room);
                     }
-                    let channel = &place.keys.channel;
-                    // Another room of its name may be followed by now.
-                    let is_it = |follow: &Follow| follow.place.first == place.first;
-                    if self.followed.get(channel).is_some_and(is_it) {
-                        self.followed.remove(channel);
-                        channels.set_read_timeout(Some(PATIENCE))?;
-                        channels.unsubscribe(channel)?;
-                    }
+                    self.forget(&place, &room, channels)?;
                 }
+                Hearing::LetGo(place, room) => self.forget(&place, &room, channels)?,
             }
+        }
+        Ok(())
+    }
+
+    fn forget(
+        &mut self,
+        place: &LogPlace,
+        room: &Weak<Room>,
+        channels: &mut PubSub<'_>,
+    ) -> RedisResult<()> {
+        let channel = &place.keys.channel;
+        // It may be followed again by now, or another one of its name.
+        let is_it = |follow: &Follow| follow.room.as_ptr().addr() == room.as_ptr().addr();
+        if self.followed.get(channel).is_some_and(is_it) {
+            self.followed.remove(channel);
+            channels.set_read_timeout(Some(PATIENCE))?;
+            channels.unsubscribe(channel)?;
         }
         Ok(())
     }

@@ -101,4 +101,8 @@ impl RoomLog for Log {
             tracing::warn!(%error, "failed to find out which members' servers are gone");
         }
     }
+    fn unfollow(&self) {
+        let _ = self.follows.send(Hearing::LetGo(self.place.clone(), self.room.lock().clone()));
+        self.send(Sending::Wake);
+    }
 }

@@ -144,6 +144,8 @@ impl RoomLog for ModelLog {
     fn end(&self, _: u64) {}
 
     fn follow(&self, _: &Arc<Room>, _: u64) {}
+
+    fn unfollow(&self) {}
 }
 
 /// Sends each entry until there is a reply.

@@ -342,6 +342,19 @@ impl Rooms {
         }
     }
 
+    /// Lets a room go that has members on other machines, and has had none on this one for
+    /// `window`; whether it did.
+    pub(crate) fn let_go_if_deserted(&self, room: &Arc<Room>, window: Duration) -> bool {
+        let status = room.status();
+        let is_deserted = status.deserted_since.is_some_and(|since| since.elapsed() >= window);
+        // One without any members is ended instead.
+        let is_elsewhere = is_deserted && status.empty_since.is_none();
+        is_elsewhere
+            && !Arc::ptr_eq(room, &self.lobby)
+            && room.let_go().is_ok()
+            && self.remove(room)
+    }
+
     /// Lifts kicks of rooms that have ended, for this name and for the session that has it now;
     /// returns whether there were any.
     pub(crate) fn unkick(&self, name: &UserName, session: Option<u64>) -> bool {

@@ -80,6 +80,10 @@ pub(super) enum Envelope {
     Entry(LogEntry),
     /// A later state, because the log's entries before it are gone.
     Reload(Box<Snapshot>),
+    /// Ends this machine's part, if it has no members.
+    LetGo {
+        answered: Answered,
+    },
     /// The log accepts nothing more from this machine.
     LogLost,
     /// The log can't be reached, and what was appended last is not heard for a while.

@@ -116,7 +116,7 @@ impl Executor {
             }
             None => (State::new(beginning, time), None),
         };
-        let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default())));
+        let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default(), Some(now))));
         Executor {
             number,
             name: name.clone(),
@@ -176,7 +176,10 @@ impl Executor {
         self.open_all();
         // Before sending: members who read that the room is open may join at once.
         if std::mem::take(&mut self.changed) {
-            *self.published.lock() = RoomStatus::of(&self.state, self.kicked_tokens.clone());
+            let mut published = self.published.lock();
+            let deserted = self.members.is_empty();
+            let since = deserted.then(|| published.deserted_since.unwrap_or(now));
+            *published = RoomStatus::of(&self.state, self.kicked_tokens.clone(), since);
         }
         let events = self.batch_len();
         if events > 0 {
@@ -246,7 +249,11 @@ impl Executor {
                 self.answer_waiting(answered, result);
             }
             // Only for a room with a log, which takes it before.
-            Envelope::Entry(_) | Envelope::Reload(_) | Envelope::LogLost | Envelope::LogAway => {}
+            Envelope::Entry(_)
+            | Envelope::Reload(_)
+            | Envelope::LetGo { .. }
+            | Envelope::LogLost
+            | Envelope::LogAway => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));

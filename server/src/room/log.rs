@@ -43,6 +43,9 @@ pub(crate) trait RoomLog: Send + Sync {
     /// Makes `room` receive the entries from this number on. Blocks until it has received those
     /// that there are, or a moment has passed.
     fn follow(&self, room: &Arc<Room>, from: u64);
+
+    /// Makes the room receive nothing more. Never blocks.
+    fn unfollow(&self);
 }
 
 /// What carries out the entries of a log on this machine.

@@ -24,11 +24,11 @@ use madang_protocol::{
 };
 
 use super::{
-    POST_BYTES, Room,
+    POST_BYTES,
     envelope::{Envelope, Going},
     executor::Executor,
-    log::{EntryBody, EntryError, Follower, LogEntry, RoomLog, Snapshot},
-    mailbox::{Ended, MAILBOX_BYTES, Urgency},
+    log::{EntryBody, EntryError, LogEntry, RoomLog, Snapshot},
+    mailbox::MAILBOX_BYTES,
     op::{By, Op},
     refusal::Refusal,
 };
@@ -61,6 +61,8 @@ pub(super) struct Logged {
     in_flight: Option<InFlight>,
     /// Whether the log can't be reached.
     is_away: bool,
+    /// Whether this machine has ended its part.
+    is_let_go: bool,
     pub(super) gate: Arc<Gate>,
 }
 
@@ -123,6 +125,7 @@ impl Logged {
             waiting_bytes: 0,
             in_flight: None,
             is_away: false,
+            is_let_go: false,
             gate: Arc::default(),
         }
     }
@@ -169,32 +172,15 @@ impl InFlight {
     }
 }
 
-impl Follower for Room {
-    fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
-    }
-
-    fn reload(&self, kept: &[u8], next: u64) -> Option<u64> {
-        let snapshot: Snapshot = serde_json::from_slice(kept).ok()?;
-        let entry = Some(snapshot.entry).filter(|entry| *entry >= next)?;
-        // One that has ended hears nothing more.
-        let _ = self.post(POST_BYTES, Urgency::Now, || Envelope::Reload(snapshot.into()));
-        Some(entry)
-    }
-
-    fn miss_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
-    }
-
-    fn lose_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
-    }
-}
-
 impl Executor {
     /// Takes what is posted to a room that has a log.
     pub(super) fn take_logged(&mut self, envelope: Envelope) {
         match envelope {
+            _ if self.logged().is_let_go => self.guarded(|room| room.turn_away(envelope)),
+            Envelope::LetGo { answered } => {
+                let result = self.let_go();
+                self.answer_later(answered, result);
+            }
             Envelope::Entry(entry) => self.hear(&entry),
             Envelope::Reload(snapshot) => self.guarded(|room| room.reload(*snapshot)),
             Envelope::LogLost => self.lose_log(),
@@ -205,6 +191,31 @@ impl Executor {
             _ if self.logged().is_away => self.guarded(|room| room.take_while_away(envelope)),
             _ => self.logged().push(envelope),
         }
+    }
+
+    /// Ends this machine's part in a room that has no members here and asks for nothing.
+    fn let_go(&mut self) -> Result<(), Refusal> {
+        let has_members = !self.members.is_empty();
+        let logged = self.logged();
+        if has_members || logged.in_flight.is_some() || !logged.waiting.is_empty() {
+            return Err(Refusal::Unavailable);
+        }
+        logged.is_let_go = true;
+        logged.log.unfollow();
+        Ok(())
+    }
+
+    /// Lets somebody leave a room that was let go. Others who wait for an answer get none, and
+    /// find that the room is gone.
+    fn turn_away(&mut self, envelope: Envelope) {
+        if let Envelope::Leave { session, going: Going::Ends(ending) } = envelope {
+            self.end_connection(session, ending);
+        }
+    }
+
+    /// Whether nothing is carried out here any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.state.has_ended() || self.logged.as_ref().is_some_and(|logged| logged.is_let_go)
     }
 
     /// Refuses what would change a room whose log can't be reached; only whoever leaves does

@@ -82,6 +82,10 @@ impl Members {
         self.places.get(&session).map(|place| &self.members[*place])
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// All members, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
         self.members.iter()

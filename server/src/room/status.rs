@@ -1,6 +1,9 @@
 //! What may be known of a room from outside, without a post to it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{event::Time, name::UserName};
 
@@ -17,16 +20,23 @@ pub(crate) struct RoomStatus {
     kicked_tokens: Arc<[(u64, TokenHash)]>,
     /// Since when it has had no members.
     pub(crate) empty_since: Option<Time>,
+    /// Since when it has had none on this machine.
+    pub(crate) deserted_since: Option<Instant>,
 }
 
 impl RoomStatus {
-    pub(super) fn of(state: &State, kicked_tokens: Arc<[(u64, TokenHash)]>) -> RoomStatus {
+    pub(super) fn of(
+        state: &State,
+        kicked_tokens: Arc<[(u64, TokenHash)]>,
+        deserted_since: Option<Instant>,
+    ) -> RoomStatus {
         RoomStatus {
             members: state.members().len(),
             topic: state.topic().cloned(),
             access: state.access().clone(),
             kicked_tokens,
             empty_since: state.empty_since(),
+            deserted_since,
         }
     }
 

@@ -14,7 +14,7 @@ use super::{Cluster, expect_said, join, next, node, say};
 
 /// Makes a private room with a topic, and returns its key.
 #[track_caller]
-fn make_room(owner: &mut TestClient, topic: &str) -> String {
+pub(super) fn make_room(owner: &mut TestClient, topic: &str) -> String {
     owner.send_json(json!({"type": "command", "line": format!("/new {topic}")}));
     next(owner, "entered");
     owner.send_json(json!({"type": "command", "line": "/invite"}));

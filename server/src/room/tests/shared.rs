@@ -49,6 +49,8 @@ impl RoomLog for FakeLog {
     fn follow(&self, _room: &Arc<Room>, _from: u64) {
         unreachable!("the test hands the entries over");
     }
+
+    fn unfollow(&self) {}
 }
 
 /// A room on several machines.
@@ -406,4 +408,28 @@ fn a_machine_that_has_lost_the_log_does_not_end_the_room_for_the_others() {
     executor.take_logged(Envelope::Entry(entry));
     assert!(executor.state.has_ended());
     assert_eq!(*log.ended.lock(), None);
+}
+
+#[test]
+fn a_room_is_let_go_by_a_machine_without_members_and_turns_away_who_comes_too_late() {
+    let mut shared = Shared::new(2);
+    let (alice, bob, carol) = (person(1, "alice"), person(2, "bob"), person(3, "carol"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    // In flight: she may be a member in a moment.
+    assert_eq!(shared.room(1).let_go(), Err(Refusal::Unavailable));
+    shared.order_all();
+    assert_eq!(shared.room(1).let_go(), Err(Refusal::Unavailable));
+    assert_eq!(shared.room(1).status().deserted_since, None);
+    shared.post(1, bob.leaves());
+    shared.order_all();
+    assert!(shared.room(1).status().deserted_since.is_some());
+    assert_eq!(shared.room(1).let_go(), Ok(()));
+    assert_eq!(shared.room(1).enter(carol.coming()), Err(Refusal::Ended));
+    assert!(shared.room(1).leave(3, carol.going()).is_err());
+    // The room goes on without this machine.
+    shared.post(0, alice.says("still here"));
+    shared.order_all();
+    assert_eq!(said(&alice).len(), 1);
+    assert_eq!(*shared.nodes[1].1.ended.lock(), None);
 }
