@@ -168,6 +168,34 @@ fn fifty_thousand_messages_from_both_servers_have_one_order_without_a_hole() {
 
 #[test]
 #[ignore = "needs redis-server"]
+fn a_hundred_rooms_have_each_one_order_on_both_servers() {
+    const EACH: usize = 20;
+    let cluster = Cluster::start(2);
+    let talks: Vec<_> = (0..100)
+        .map(|room| {
+            let clients = [0, 1].map(|at| {
+                let mut client = cluster.nodes[at].login_json(&format!("m{room}-{at}"));
+                join(&mut client, &format!("room-{room}"));
+                client
+            });
+            let names = [0, 1].map(|at| format!("m{room}-{at}"));
+            let pairs = clients.into_iter().zip(names);
+            pairs
+                .map(|(client, name)| thread::spawn(move || talk(client, &name, EACH, 2 * EACH)))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    for pair in talks {
+        let heard: Vec<_> =
+            pair.into_iter().map(|it| it.join().expect("it has heard all")).collect();
+        assert_eq!(heard[0], heard[1], "both have heard the same");
+        let ids: Vec<u64> = heard[0].keys().copied().collect();
+        assert!(ids.windows(2).all(|two| two[0] + 1 == two[1]), "no hole");
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn what_was_acknowledged_is_there_after_redis_was_killed_and_nothing_twice() {
     let mut cluster = Cluster::start(2);
     let mut alice = cluster.nodes[0].login_json("alice");
