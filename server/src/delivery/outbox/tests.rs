@@ -603,11 +603,15 @@ fn a_queue_is_explained_once_it_is_empty_with_all_that_was_skipped_and_dropped()
 
 #[test]
 fn much_that_waits_is_told_of_before_it_once_some_was_read() {
-    let (mut bench, alarm) = Bench::new(1_000, 1).explaining();
-    (0..40).for_each(|_| bench.offer(1));
-    bench.make_space(2);
+    let (mut bench, alarm) = Bench::new(4_000, 1).explaining();
     let mut counted = TrafficSum::default();
-    counted += &bench.traffic;
+    // Until what waits has given way to a mark: little is left.
+    while counted.skipped == 0 {
+        bench.offer(1);
+        counted = TrafficSum::default();
+        counted += &bench.traffic;
+    }
+    bench.make_space(2);
     let waiting = bench.outbox.state.lock().queue.waiting_bytes();
     // It goes on with what was begun, and the note comes next.
     bench.make_space(3);
@@ -617,9 +621,9 @@ fn much_that_waits_is_told_of_before_it_once_some_was_read() {
     let types: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let types: Vec<_> = types.iter().map(|it| it["type"].as_str().unwrap_or_default()).collect();
-    assert_eq!(types, ["said", "wire", "gap", "said", "said"], "{text}");
+    assert_eq!(types, ["said", "wire", "gap", "said"], "{text}");
     let notes = bench.notes();
-    let [WireNote::Filling { bytes, limit: 1_000, skipped, .. }] = notes[..] else {
+    let [WireNote::Filling { bytes, limit: 4_000, skipped, .. }] = notes[..] else {
         panic!("{notes:?}")
     };
     let note = text.lines().nth(1).map_or(0, |line| queue::cost(line.len() + 1));

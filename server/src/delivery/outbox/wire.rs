@@ -291,7 +291,8 @@ impl Outbox {
         }
     }
 
-    /// Some of what waited was sent: if much still waits, that is told before it, once.
+    /// Some of what waited was sent: if much still waits, or something was skipped, that is told
+    /// before it, once.
     #[inline(never)]
     pub(super) fn explain_filling(self: &Arc<Self>, state: &mut OutboxState) {
         let (limit, now, form) = (self.bounds.outbox_bytes, Instant::now(), state.form);
@@ -299,7 +300,8 @@ impl Outbox {
         let bytes = queue.waiting_bytes();
         let Some(wire) = wire.as_mut().filter(|_| *phase == Phase::Open) else { return };
         let Some(filling) = &wire.filling else { return };
-        if !filling.is_explained || filling.is_told || bytes < limit / MUCH {
+        let is_much = filling.skipped > 0 || bytes >= limit / MUCH;
+        if !filling.is_explained || filling.is_told || !is_much {
             return;
         }
         let milliseconds = milliseconds(now - filling.since);
