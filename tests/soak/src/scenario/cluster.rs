@@ -167,7 +167,7 @@ fn run_cluster(
         servers.push(server);
     }
     let lease = Duration::from_millis(flags.lease);
-    let mut cluster = Cluster { programs, lease, redis, paths, servers, places: &places };
+    let mut cluster = Cluster { programs, lease, redis, paths, servers, ended: 0, places: &places };
     let deadline = Instant::now() + common.time_limit;
     let mut done = Progress::default();
     thread::scope(|scope| {
@@ -258,6 +258,8 @@ struct Cluster<'a> {
     paths: [RedisProxy; SERVERS],
     redis: TestRedis,
     lease: Duration,
+    /// How many servers were killed, or halted for good.
+    ended: usize,
     places: &'a Places,
 }
 
@@ -291,6 +293,7 @@ impl Cluster<'_> {
             Trouble::KillServer => {
                 self.places.place(victim, None);
                 self.servers[victim].kill()?;
+                self.ended += 1;
                 if random.between(0, 1) == 1 {
                     self.wait_until_everybody_is_heard()?;
                 }
@@ -304,14 +307,14 @@ impl Cluster<'_> {
             }
             Trouble::HaltServer => self.halt_server(victim),
             Trouble::HaltRedis => {
-                let before = self.dead();
+                self.wait_for_burials()?;
                 self.redis.pause();
                 thread::sleep(self.lease * 2);
                 self.redis.resume();
                 self.wait_until_all_is_well()?;
                 // Long enough for somebody to be declared dead by mistake.
                 thread::sleep(self.lease);
-                ensure!(self.dead() == before, "taken for dead, because Redis stood still");
+                ensure!(self.dead() == self.ended, "taken for dead, because Redis stood still");
                 Ok(())
             }
             Trouble::CutPath => {
@@ -345,14 +348,20 @@ impl Cluster<'_> {
 
     /// Halts a server until the other has taken it for dead, and has it go on: it has to end.
     fn halt_server(&mut self, victim: usize) -> Result<()> {
-        let dead_before = self.dead();
+        self.wait_for_burials()?;
         self.places.place(victim, None);
         self.servers[victim].halt(true)?;
-        self.wait("declare a server dead that stands still", || self.dead() > dead_before)?;
+        self.ended += 1;
+        self.wait_for_burials()?;
         self.servers[victim].halt(false)?;
         let status = self.servers[victim].wait()?;
         ensure!(status.code() == Some(1), "a server that was taken for dead ended with {status}");
         self.start(victim)
+    }
+
+    /// Waits until the servers that were killed or halted are taken for dead.
+    fn wait_for_burials(&self) -> Result<()> {
+        self.wait("take the dead for dead", || self.dead() == self.ended)
     }
 
     /// How many servers were ever taken for dead.
