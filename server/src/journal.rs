@@ -63,6 +63,7 @@ pub(crate) mod pages;
 pub(crate) mod transcript;
 pub mod export;
 pub mod recover;
+mod salvage;
 
 /// After an unclean end, ids continue this far above the highest known one: more than can have
 /// been given without being saved.

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{self, BufWriter, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
     time::Instant,
 };
@@ -20,7 +20,7 @@ use crate::{
     clock,
     journal::{
         export::{Selection, export},
-        recover::recover,
+        recover::{Recovered, recover},
     },
 };
 
@@ -92,11 +92,17 @@ impl Task {
                     .and_then(|()| file.flush().with_context(failed))
             }
             Task::Recover { data } => {
-                let recovered = recover(&data)?;
+                let recovered = recover_database(&data)?;
                 let (events, others) = (recovered.events, recovered.others);
                 println!("{events} events and {others} other rows were saved.");
                 if recovered.damaged > 0 {
                     println!("{} places could not be read.", recovered.damaged);
+                }
+                if !recovered.is_complete {
+                    println!(
+                        "The damage is too great to look everywhere; the sqlite3 program's .recover \
+                         may find more."
+                    );
                 }
                 println!("The damaged database is kept as {}.", recovered.kept.display());
                 Ok(())
@@ -124,6 +130,21 @@ fn write_transcript(
     let _ = io::stderr().write_all(bar.end().as_bytes());
     written?;
     Ok(())
+}
+
+/// Recovers a database, with the number of rows so far on stderr if that is a terminal.
+fn recover_database(data: &Path) -> anyhow::Result<Recovered> {
+    let mut stderr = io::stderr();
+    let is_shown = stderr.is_terminal();
+    let mut bar = ProgressBar::begin(Instant::now());
+    let recovered = recover(data, |rows| {
+        if is_shown && let Some(picture) = bar.count(rows, "rows saved", Instant::now()) {
+            // As above.
+            let _ = stderr.write_all(picture.as_bytes());
+        }
+    });
+    let _ = io::stderr().write_all(bar.end().as_bytes());
+    Ok(recovered?)
 }
 
 /// A date or local time, or a time with its own zone.

@@ -1,8 +1,7 @@
 //! `madang-server recover`: copies what is readable in a damaged database into a new one, and
-//! keeps the damaged one under another name.
+//! keeps the damaged one under another name. How it reads around the damage is in `salvage`.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
     fs,
     path::{Path, PathBuf},
 };
@@ -11,11 +10,20 @@ use rusqlite::{Connection, OpenFlags, Row, ToSql, types::Value};
 
 use super::{
     folder::{self, DATABASE, Folder, FolderError},
+    salvage::{Salvage, Table, Work},
     schema::{self, SchemaError},
 };
 
-/// How often a damaged range is halved: enough to work around thousands of damaged pages.
-const MOST_TRIES: usize = 20_000;
+/// The tables, and the keys by which they can be read in parts.
+const TABLES: [(&str, Option<&str>); 7] = [
+    ("fact", None),
+    ("room", Some("room")),
+    ("session", Some("session")),
+    ("hole", None),
+    ("lesson", Some("number")),
+    ("attended", None),
+    ("event", Some("id")),
+];
 
 /// The result of a recovery.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +34,10 @@ pub struct Recovered {
     pub others: usize,
     /// The number of unreadable places.
     pub damaged: usize,
+    /// Whether it was looked everywhere: the work is limited, in proportion to the file.
+    pub is_complete: bool,
+    /// The work that was done, in SQLite's instructions.
+    pub work: u64,
     /// The new path of the damaged database.
     pub kept: PathBuf,
 }
@@ -61,12 +73,14 @@ pub enum RecoverError {
     },
 }
 
-/// Recovers the database in a `--data` folder that no server is using.
+/// Recovers the database in a `--data` folder that no server is using, and reports the number
+/// of rows copied so far. The work is at most a fixed amount and an amount for each byte of
+/// the database ([`Work`]).
 ///
 /// # Errors
 ///
 /// [`RecoverError`]; the database is unchanged then.
-pub fn recover(data: &Path) -> Result<Recovered, RecoverError> {
+pub fn recover(data: &Path, progress: impl FnMut(usize)) -> Result<Recovered, RecoverError> {
     let damaged_path = data.join(DATABASE);
     if !damaged_path.exists() {
         return Err(RecoverError::Missing(data.to_owned()));
@@ -77,7 +91,9 @@ pub fn recover(data: &Path) -> Result<Recovered, RecoverError> {
         cause: error.to_string(),
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let damaged = Connection::open_with_flags(&damaged_path, flags).map_err(nothing)?;
+    let mut damaged = Connection::open_with_flags(&damaged_path, flags).map_err(nothing)?;
+    let bytes = fs::metadata(&damaged_path).map_or(0, |file| file.len());
+    let work = Work::limit(&mut damaged, bytes).map_err(nothing)?;
     damaged.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(nothing)?;
 
     let new_path = data.join("madang.db.recovered");
@@ -87,8 +103,8 @@ pub fn recover(data: &Path) -> Result<Recovered, RecoverError> {
     };
     let _ = fs::remove_file(&new_path);
     folder::create(&new_path).map_err(|error| failed(&new_path)(error.to_string()))?;
-    let (events, others, damages) =
-        copy(&damaged, &new_path).map_err(|error| failed(&new_path)(error.to_string()))?;
+    let copied = copy(&damaged, &work, &new_path, progress)
+        .map_err(|error| failed(&new_path)(error.to_string()))?;
     drop(damaged);
 
     let kept = unused(data);
@@ -103,7 +119,8 @@ pub fn recover(data: &Path) -> Result<Recovered, RecoverError> {
         }
     }
     rename(&new_path, &damaged_path)?;
-    Ok(Recovered { events, others, damaged: damages, kept })
+    let Copied { events, others, damages, is_complete } = copied;
+    Ok(Recovered { events, others, damaged: damages, is_complete, work: work.done(), kept })
 }
 
 /// An unused name for the damaged database.
@@ -112,25 +129,31 @@ fn unused(data: &Path) -> PathBuf {
     names.into_iter().find(|path| !path.exists()).expect("there are more numbers than files")
 }
 
-/// Copies every readable row; returns the number of events, of other rows, and of unreadable
-/// places.
-fn copy(damaged: &Connection, new: &Path) -> Result<(usize, usize, usize), SchemaError> {
+/// What was copied.
+struct Copied {
+    events: usize,
+    others: usize,
+    damages: usize,
+    is_complete: bool,
+}
+
+/// Copies every readable row.
+fn copy(
+    damaged: &Connection,
+    work: &Work,
+    new: &Path,
+    mut progress: impl FnMut(usize),
+) -> Result<Copied, SchemaError> {
     let mut new = Connection::open(new)?;
     schema::migrate(&mut new, true)?;
     let transaction = new.transaction()?;
-    let (mut events, mut others, mut damages) = (0, 0, 0);
-    for (table, key) in [
-        ("fact", None),
-        ("room", Some("room")),
-        ("session", Some("session")),
-        ("hole", None),
-        ("lesson", Some("number")),
-        ("attended", None),
-        ("event", Some("id")),
-    ] {
-        let mut columns = columns_of(&transaction, table)?;
+    let mut copied = Copied { events: 0, others: 0, damages: 0, is_complete: true };
+    let mut rows = 0;
+    for (name, key) in TABLES {
+        work.begin_table();
+        let mut columns = columns_of(&transaction, name)?;
         // An older version's table has fewer columns, or does not exist.
-        let old = columns_of(damaged, table).unwrap_or_else(|_| columns.clone());
+        let old = columns_of(damaged, name).unwrap_or_else(|_| columns.clone());
         columns.retain(|column| old.contains(column));
         if columns.is_empty() {
             continue;
@@ -138,118 +161,46 @@ fn copy(damaged: &Connection, new: &Path) -> Result<(usize, usize, usize), Schem
         let (names, count) = (columns.join(", "), columns.len());
         let places: Vec<_> = (1..=count).map(|place| format!("?{place}")).collect();
         let mut insert = transaction.prepare(&format!(
-            "INSERT OR IGNORE INTO {table} ({names}) VALUES ({})",
+            "INSERT OR IGNORE INTO {name} ({names}) VALUES ({})",
             places.join(", ")
         ))?;
         let mut take = |row: &Row<'_>| {
             let values =
                 (0..count).map(|at| row.get::<_, Value>(at)).collect::<Result<Vec<_>, _>>()?;
+            let bytes = values.iter().map(bytes_of).sum::<usize>();
+            work.spend(bytes as u64);
             let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
-            insert.execute(&*values)
+            let taken = insert.execute(&*values)?;
+            rows += taken;
+            progress(rows);
+            Ok(taken)
         };
-        let mut salvage = Salvage { damaged, taken: 0, damages: 0, take: &mut take };
-        match (table, key) {
-            ("event", _) => {
-                for room in salvage.rooms() {
-                    let of_room = format!("event WHERE room = {room} AND");
-                    salvage.range(&names, &of_room, "id", 0, i64::MAX);
-                }
-            }
-            (_, Some(key)) => {
-                salvage.range(&names, &format!("{table} WHERE"), key, i64::MIN, i64::MAX);
-            }
-            (_, None) => salvage.all(&format!("SELECT {names} FROM {table}")),
+        let mut salvage = Salvage::new(damaged, work, &mut take);
+        let table = Table { name, columns: &names, key, has_rooms: name == "event" };
+        // A table that can't even be asked about is one unreadable place.
+        if salvage.copy(table).is_err() {
+            salvage.damages += 1;
         }
-        match table {
-            "event" => events = salvage.taken,
-            _ => others += salvage.taken,
+        match name {
+            "event" => copied.events = salvage.taken,
+            _ => copied.others += salvage.taken,
         }
-        damages += salvage.damages;
+        copied.damages += salvage.damages;
+        copied.is_complete &= !work.is_used_up();
     }
     transaction.commit()?;
-    Ok((events, others, damages))
+    Ok(copied)
+}
+
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Blob(bytes) => bytes.len(),
+        _ => 8,
+    }
 }
 
 fn columns_of(database: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let sql = format!("SELECT name FROM pragma_table_info('{table}')");
     database.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
-}
-
-/// Reads a table around its damaged places.
-struct Salvage<'a> {
-    damaged: &'a Connection,
-    taken: usize,
-    damages: usize,
-    take: &'a mut dyn FnMut(&Row<'_>) -> rusqlite::Result<usize>,
-}
-
-impl Salvage<'_> {
-    /// The rooms that events may belong to.
-    fn rooms(&mut self) -> Vec<i64> {
-        let mut rooms = BTreeSet::new();
-        for sql in ["SELECT room FROM room", "SELECT DISTINCT room FROM event"] {
-            let Ok(mut statement) = self.damaged.prepare(sql) else { continue };
-            let Ok(found) = statement.query_map([], |row| row.get::<_, i64>(0)) else { continue };
-            rooms.extend(found.map_while(Result::ok));
-        }
-        rooms.into_iter().collect()
-    }
-
-    /// Copies the rows of `sql` up to the first unreadable one.
-    fn all(&mut self, sql: &str) {
-        if self.read(sql).is_err() {
-            self.damages += 1;
-        }
-    }
-
-    /// Copies the rows of a table with keys in a range, both ends included: upwards to the
-    /// first damage, downwards to the last, then each half of what lies between.
-    fn range(&mut self, columns: &str, table: &str, key: &str, first: i64, last: i64) {
-        let mut ranges = VecDeque::from([(first, last)]);
-        let mut tries = 0;
-        while let Some((first, last)) = ranges.pop_front() {
-            tries += 1;
-            let sql = |first, last, order| {
-                format!(
-                    "SELECT {columns}, {key} FROM {table} {key} BETWEEN {first} AND {last} \
-                     ORDER BY {key} {order}"
-                )
-            };
-            let Err(reached) = self.read_keyed(&sql(first, last, "ASC")) else { continue };
-            let first = reached.map_or(first, |reached| reached.saturating_add(1));
-            let Err(reached) = self.read_keyed(&sql(first, last, "DESC")) else { continue };
-            let last = reached.map_or(last, |reached| reached.saturating_sub(1));
-            if first >= last || tries > MOST_TRIES {
-                self.damages += 1;
-                continue;
-            }
-            let middle = first.midpoint(last);
-            ranges.extend([(first, middle), (middle + 1, last)]);
-        }
-    }
-
-    fn read(&mut self, sql: &str) -> rusqlite::Result<()> {
-        let mut statement = self.damaged.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            self.taken += (self.take)(row)?;
-        }
-        Ok(())
-    }
-
-    /// Reads until the end or until an unreadable row; then returns the last key that was read.
-    fn read_keyed(&mut self, sql: &str) -> Result<(), Option<i64>> {
-        let mut reached = None;
-        let mut read = || -> rusqlite::Result<()> {
-            let mut statement = self.damaged.prepare(sql)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                self.taken += (self.take)(row)?;
-                reached = Some(row.get(row.as_ref().column_count() - 1)?);
-            }
-            Ok(())
-        };
-        let outcome = read();
-        outcome.map_err(|_| reached)
-    }
 }

@@ -692,7 +692,7 @@ fn a_damaged_page_costs_its_own_rows_only() {
     fs::write(&database, &bytes).expect("a disk");
     Store::open(&scratch.0).expect_err("it is damaged");
 
-    let recovered = recover(&scratch.0).expect("most of it can be read");
+    let recovered = recover(&scratch.0, |_| {}).expect("most of it can be read");
     assert!((4_500..5_000).contains(&recovered.events), "{recovered:?}");
     assert!(recovered.damaged >= 1, "{recovered:?}");
     assert!(fs::read(&recovered.kept).expect("it is kept") == bytes, "kept byte for byte");
@@ -705,18 +705,111 @@ fn a_damaged_page_costs_its_own_rows_only() {
     assert_eq!((number("page_size"), number("auto_vacuum")), (Ok(8_192), Ok(2)));
 }
 
+/// How much work a recovery may be, in instructions of SQLite: for each of seven tables a fixed
+/// amount and four for each byte, and what is under way when it is stopped.
+fn most_work(bytes: usize) -> u64 {
+    7 * (101_000 + 4 * bytes as u64)
+}
+
+#[test]
+fn the_work_of_a_recovery_is_bounded_by_the_size_of_the_file() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let writes = (1..=60).flat_map(|room| {
+        let opened = Write::Opened { room, name: format!("room{room}").into() };
+        let said = move |n: u64| said(n * 1_000_000_000, "회의는 3시에 시작합니다");
+        let event = move |n| Write::Event { room, event: said(n), session: 7, nonce: None };
+        [opened].into_iter().chain((1..=100).map(event))
+    });
+    store.write(&writes.collect::<Vec<_>>()).expect("a disk");
+    drop(store);
+    let database = scratch.0.join("madang.db");
+    let whole = fs::read(&database).expect("the database");
+    // Every fourth page is unreadable, so nearly every room has lost a part.
+    let mut bytes = whole.clone();
+    for page in bytes.chunks_mut(4_096).skip(20).step_by(4) {
+        page.fill(0xa5);
+    }
+    fs::write(&database, &bytes).expect("a disk");
+    let recovered = recover(&scratch.0, |_| {}).expect("most of it can be read");
+    assert!((3_000..6_000).contains(&recovered.events), "{recovered:?}");
+    assert!(recovered.work <= most_work(bytes.len()), "{recovered:?} of {}", bytes.len());
+
+    // Without damage, it takes a small part of that.
+    fs::write(&database, &whole).expect("a disk");
+    let recovered = recover(&scratch.0, |_| {}).expect("all of it can be read");
+    let copied = (recovered.events, recovered.damaged, recovered.is_complete);
+    assert_eq!(copied, (6_000, 0, true));
+    assert!(recovered.work <= 2 * whole.len() as u64, "{recovered:?} of {}", whole.len());
+}
+
+#[test]
+fn pages_that_lead_to_others_again_and_again_are_not_read_for_ever() {
+    /// The first byte of an interior page of a table, and where its number of cells, its last child
+    /// and the places of its cells are; a cell begins with its child.
+    const INTERIOR: u8 = 2;
+    const COUNT: usize = 3;
+    const LAST_CHILD: usize = 8;
+    const CELLS: usize = 12;
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let writes = (1..=6_000).map(|id| write(said(id, "x")));
+    store.write(&[opened()].into_iter().chain(writes).collect::<Vec<_>>()).expect("a disk");
+    drop(store);
+    let database = scratch.0.join("madang.db");
+    // Small pages make a tree of many levels.
+    let smaller = rusqlite::Connection::open(&database).expect("a database");
+    smaller
+        .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM")
+        .expect("a disk");
+    let root: u32 = smaller
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'event'", [], |row| row.get(0))
+        .expect("a table");
+    drop(smaller);
+    let mut bytes = fs::read(&database).expect("the database");
+    let page_bytes = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+    let begin = |page: u32| (page as usize - 1) * page_bytes;
+    let child = |bytes: &[u8], at: usize| {
+        u32::from_be_bytes(bytes[at..][..4].try_into().expect("four bytes"))
+    };
+    let children = |bytes: &[u8], page: u32| {
+        let word = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+        let begin = begin(page);
+        let cells = (0..word(begin + COUNT)).map(|cell| begin + word(begin + CELLS + 2 * cell));
+        cells.chain([begin + LAST_CHILD]).collect::<Vec<_>>()
+    };
+    let mut interior = vec![root];
+    for at in 0.. {
+        let Some(page) = interior.get(at).copied() else { break };
+        let below = children(&bytes, page).into_iter().map(|at| child(&bytes, at));
+        interior.extend(below.filter(|page| bytes[begin(*page)] == INTERIOR).collect::<Vec<_>>());
+    }
+    // All children of one are the next one, so there are more ways than rows; the last one has leaves.
+    assert!(interior.len() > 10, "{interior:?}");
+    let chain = [&interior[..10], &interior[interior.len() - 1..]].concat();
+    for pair in chain.windows(2) {
+        for at in children(&bytes, pair[0]) {
+            bytes[at..at + 4].copy_from_slice(&pair[1].to_be_bytes());
+        }
+    }
+    fs::write(&database, &bytes).expect("a disk");
+    let recovered = recover(&scratch.0, |_| {}).expect("something can be read");
+    assert!(recovered.events > 0 && !recovered.is_complete, "{recovered:?}");
+    assert!(recovered.work <= most_work(bytes.len()), "{recovered:?} of {}", bytes.len());
+}
+
 #[test]
 fn an_unreadable_database_is_not_moved() {
     let scratch = Scratch::new();
-    assert!(matches!(recover(&scratch.0), Err(RecoverError::Missing(_))));
+    assert!(matches!(recover(&scratch.0, |_| {}), Err(RecoverError::Missing(_))));
     drop(scratch.store());
     let database = scratch.0.join("madang.db");
     fs::write(&database, "x".repeat(8_192)).expect("a disk");
-    assert!(matches!(recover(&scratch.0), Err(RecoverError::Nothing { .. })));
+    assert!(matches!(recover(&scratch.0, |_| {}), Err(RecoverError::Nothing { .. })));
     assert_eq!(fs::read(&database).expect("it is there").len(), 8_192);
     let store = Scratch::new();
     let _in_use = store.store();
-    assert!(matches!(recover(&store.0), Err(RecoverError::Folder(_))));
+    assert!(matches!(recover(&store.0, |_| {}), Err(RecoverError::Folder(_))));
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn a_database_of_each_earlier_version_is_recovered_with_all_that_it_holds() {
         let scratch = Scratch::new();
         fs::create_dir(&scratch.0).expect("a folder");
         fs::write(scratch.0.join("madang.db"), left.bytes).expect("a disk");
-        let recovered = recover(&scratch.0).expect("nothing is damaged");
+        let recovered = recover(&scratch.0, |_| {}).expect("nothing is damaged");
         let events = left.events.iter().sum();
         assert_eq!((recovered.events, recovered.damaged), (events, 0), "version {version}");
         let kept = scratch.store().kept().expect("a database");

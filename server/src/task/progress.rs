@@ -32,16 +32,29 @@ impl ProgressBar {
 
     /// The text to write when this much of the job is done, if the bar is due.
     pub(super) fn advance(&mut self, done: usize, all: usize, now: Instant) -> Option<String> {
-        if now < self.due {
+        if !self.is_due(now) {
             return None;
         }
-        (self.due, self.is_drawn) = (now + PAUSE, true);
         // The total may grow while the job runs.
         let (done, all) = (done.min(all), all.max(1));
         let marks = "#".repeat(done * MARKS / all);
         let percent = done * 100 / all;
         let (done, all) = (grouped(done), grouped(all));
         Some(format!("{CLEAR}[{marks:MARKS$}] {percent:3} %  {done} / {all}"))
+    }
+
+    /// The same for a job whose size is unknown: how much of what is done.
+    pub(super) fn count(&mut self, done: usize, what: &str, now: Instant) -> Option<String> {
+        self.is_due(now).then(|| format!("{CLEAR}{} {what}", grouped(done)))
+    }
+
+    /// Whether it is to be drawn now.
+    fn is_due(&mut self, now: Instant) -> bool {
+        if now < self.due {
+            return false;
+        }
+        (self.due, self.is_drawn) = (now + PAUSE, true);
+        true
     }
 
     /// The text to write at the end, which removes the bar.
@@ -67,6 +80,11 @@ mod tests {
         assert_eq!(bar.advance(2_100, 2_000, at(600)), Some(full));
         assert_eq!(bar.end(), CLEAR);
         assert_eq!(ProgressBar::begin(start).end(), "");
+        let mut count = ProgressBar::begin(start);
+        assert_eq!(count.count(900, "rows", at(499)), None);
+        assert_eq!(count.count(1_000, "rows", at(500)), Some(format!("{CLEAR}1,000 rows")));
+        assert_eq!(count.count(1_001, "rows", at(599)), None);
+        assert_eq!(count.end(), CLEAR);
         let nothing = ProgressBar::begin(start).advance(0, 0, at(500));
         assert!(nothing.is_some_and(|bar| bar.ends_with("]   0 %  0 / 1")));
     }

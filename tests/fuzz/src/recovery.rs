@@ -21,6 +21,11 @@ const DATABASES: [&[u8]; 3] = [
     include_bytes!("../../../server/src/journal/fixtures/version-3.db"),
 ];
 
+/// The most work for a recovery, in instructions of SQLite: for each of seven tables, a fixed amount and an
+/// amount for each byte.
+const MOST_WORK: u64 = 101_000;
+const MOST_WORK_PER_BYTE: u64 = 4;
+
 /// The most events that an undamaged one has.
 const EVENTS: usize = 20;
 
@@ -65,7 +70,7 @@ pub fn run(input: &[u8]) {
     let scratch = Scratch::new();
     let path = scratch.0.join("madang.db");
     fs::write(&path, &bytes).expect("space");
-    match recover(&scratch.0) {
+    match recover(&scratch.0, |_| {}) {
         Ok(recovered) => {
             assert_eq!(fs::read(&recovered.kept).expect("it is kept"), bytes, "it was changed");
             let database = Connection::open(&path).expect("a database");
@@ -73,6 +78,8 @@ pub fn run(input: &[u8]) {
             let events = ask("SELECT count(*) FROM event").expect("a number");
             assert_eq!(usize::try_from(events), Ok(recovered.events));
             assert!(recovered.events <= 10 * EVENTS, "{recovered:?}");
+            let most = 7 * (MOST_WORK + MOST_WORK_PER_BYTE * bytes.len() as u64);
+            assert!(recovered.work <= most, "{recovered:?} of {} bytes", bytes.len());
             let word: String = database
                 .query_row("PRAGMA integrity_check", [], |row| row.get(0))
                 .expect("an answer");
