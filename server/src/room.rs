@@ -10,7 +10,8 @@
 //!    from above every id that any room has given, if the clock has gone back.
 //! 3. One round is one batch: a member is offered once what happened in it.
 //! 4. A listener is never waited for; a speaker may wait for its own room.
-//! 5. A round posts to no other room and takes no lock but sessions' and outboxes'.
+//! 5. A round posts to no other room. Of others, it takes only locks of sessions and
+//!    outboxes, and while a lesson runs, the lesson's: each for moments.
 //! 6. A panic while a post is decided costs that post; one while a fact is applied, or
 //!    followed, ends the room; one in an offer costs that member.
 //! 7. A leave that ends a connection carries its goodbye: it is the last that the

@@ -492,7 +492,11 @@ mod tests {
     use crate::{
         delivery::sink::fake::connect,
         dialect::Form,
-        room::{By, Coming, Greeting, Op},
+        patience,
+        room::{
+            By, Coming, Greeting, Op,
+            lesson::{Asker, LessonOp},
+        },
     };
 
     fn public(name: &str) -> Destination {
@@ -595,6 +599,40 @@ mod tests {
         for room in [public, private] {
             assert!(room.next_id() > ahead);
         }
+    }
+
+    #[test]
+    fn a_round_takes_no_lock_of_the_directory_and_posts_to_no_other_room() {
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
+        let [here, elsewhere] = ["a", "b"]
+            .map(|name| rooms.make_public(&RoomName::parse(name).expect("a name")).expect("space"));
+        let user = |name| UserName::parse(name).expect("a name");
+        let rounds = |number, name| {
+            let session = Arc::new(Session::new(number, user(name), None, Time::from_millis(0)));
+            let room = here.clone();
+            patience::spawn(move || {
+                let (outbox, greeting) = (connect(number, Form::JSON).1, Greeting::Welcome);
+                room.enter(Coming { session, outbox, greeting, shown: 20 }).expect("it is open");
+                room.act(By::Operator, Op::Topic(name.into())).expect("the operator may");
+                let kick = Op::Kick { session: number, seconds: 60 };
+                room.act(By::Operator, kick).expect("they are here");
+            })
+        };
+        let before = elsewhere.next_id();
+        let locks = (rooms.listed.lock(), rooms.table.lock());
+        // Without a lesson, not its lock either.
+        rooms.lesson.read(|_| rounds(2, "bob").join());
+        drop(locks);
+        assert_eq!(elsewhere.next_id(), before);
+
+        let teacher = Asker::new(By::Teacher(9), Some(user("kim")));
+        let begin = LessonOp::Begin { title: None };
+        rooms.lesson.act(&teacher, begin, || rooms.public()).expect("it begins");
+        let before = elsewhere.next_id();
+        let locks = (rooms.listed.lock(), rooms.table.lock());
+        rounds(3, "carol").join();
+        drop(locks);
+        assert_eq!(elsewhere.next_id(), before);
     }
 
     #[test]

@@ -416,6 +416,29 @@ fn a_packet_peer_gets_each_line_in_a_send_of_its_own() {
     assert_eq!(sends, [Ok("[u] 0\n"), Ok("[u"), Ok("] 1\n"), Ok("[u] 2\n")]);
 }
 
+#[test]
+fn no_call_waits_for_a_peer_that_takes_nothing() {
+    let mut bench = Bench::new(100, 3);
+    let calls = patience::spawn(move || {
+        let outbox = bench.outbox.clone();
+        bench.offer(50);
+        outbox.push(&[b'x'; 500]);
+        assert!(!outbox.try_push(b"a whisper\n"), "there is no space for it");
+        outbox.push_bytes(b"bytes");
+        outbox.drain();
+        bench.offer(50);
+        outbox.owe_ack();
+        outbox.close(CloseReason::Told(Goodbye::Quit), b"bye\n");
+        assert!(outbox.pay_ack(b"ack\n"), "it is owed");
+        bench.offer(50);
+        outbox.shut_down_write();
+        outbox.end(CloseReason::Stalled);
+        outbox.release();
+        outbox.reason()
+    });
+    assert_eq!(calls.join(), Some(CloseReason::Told(Goodbye::Quit)));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Offer(u32),
