@@ -1,6 +1,9 @@
 //! What a member has seen and was promised, in order, and how its lines look.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use crate::connection::Message;
 
@@ -75,8 +78,11 @@ pub(crate) struct Diary {
     pub(crate) rooms_ended: u64,
     pub(crate) renamed: u64,
     pub(crate) votes: u64,
-    /// What was wrong at once: a session that was gone, a line without an answer.
-    pub(crate) lost_sessions: Vec<String>,
+    /// Who was removed from a room while it was there.
+    pub(crate) removed: BTreeSet<String>,
+    /// Sessions that were gone: the name, and when.
+    pub(crate) lost_sessions: Vec<(String, String)>,
+    /// Lines without an answer.
     pub(crate) stuck: Vec<String>,
 }
 

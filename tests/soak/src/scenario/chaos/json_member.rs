@@ -134,7 +134,7 @@ impl JsonMember {
         if !self.log_in(site, open, &mut link)? {
             return Ok(Visit::Ended);
         }
-        let outcome = self.converse(site, &mut link);
+        let outcome = self.converse(site, open.epoch, &mut link);
         self.session.take_if(|held| held.has_quit);
         if let Some(held) = &mut self.session {
             held.lost_at = Instant::now();
@@ -151,7 +151,7 @@ impl JsonMember {
         }
     }
 
-    fn converse(&mut self, site: &Site, link: &mut Link) -> Result<After> {
+    fn converse(&mut self, site: &Site, epoch: u32, link: &mut Link) -> Result<After> {
         let now = Instant::now();
         let mut doings = Doings {
             says_at: now + wait_of(&mut self.random, self.habits.pace),
@@ -213,14 +213,17 @@ impl JsonMember {
             if let Some(after) = self.suffer(site, link, &mut doings) {
                 return Ok(after);
             }
-            if !self.unacked.is_empty() && doings.progress_at.elapsed() > STUCK {
+            if !self.unacked.is_empty()
+                && doings.progress_at.elapsed() > STUCK
+                && !site.is_long_gone(epoch)
+            {
                 let oldest = self.unacked.pop_front().map(|pending| pending.number);
                 let door = self.door;
                 self.diary.stuck.push(format!("{} ({door}): no ack of {oldest:?}", self.name()));
                 self.unacked.clear();
                 return Ok(After::Ended);
             }
-            if link.read()? == Input::End {
+            if link.read()? == Input::End || site.is_long_gone(epoch) {
                 return Ok(After::Ended);
             }
         }
@@ -432,6 +435,9 @@ impl JsonMember {
         self.diary.sights.push(Sight::Event { id, meaning: diary::meaning(message) });
         held.last = held.last.max(id);
         let is_me = message.user.as_deref() == Some(&*held.name);
+        if message.kind == "kicked" {
+            self.diary.removed.extend(message.user.as_deref().map(str::to_owned));
+        }
         match &*message.kind {
             "renamed" if is_me => {
                 held.name = message.new_name().unwrap_or_default().to_owned();

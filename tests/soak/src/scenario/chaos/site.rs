@@ -22,6 +22,11 @@ pub(crate) const ROOMS: usize = 10;
 /// How long whoever makes a private room may take before another tries.
 const MAKING: Duration = Duration::from_secs(5);
 
+/// How long a member listens for what a server has left behind. A system sends on what was in the
+/// sockets of a killed process; a member with a small buffer that was full would read that for a
+/// minute, 2 KiB each 200 ms.
+const ECHO: Duration = Duration::from_secs(10);
+
 /// A server that accepts connections.
 #[derive(Clone)]
 pub(crate) struct Open {
@@ -57,6 +62,8 @@ pub(crate) struct Site {
 
 struct SiteState {
     open: Option<Open>,
+    /// When each server so far was gone.
+    gone: Vec<Instant>,
     private: Vec<PrivatePlace>,
     /// All rooms there have been, by index: names and marks.
     rooms: Vec<String>,
@@ -79,6 +86,7 @@ impl Site {
     pub(crate) fn new(members: usize, code: String) -> Site {
         let state = SiteState {
             open: None,
+            gone: Vec::new(),
             private: vec![PrivatePlace::Vacant; ROOMS - PUBLIC.len()],
             rooms: PUBLIC.map(str::to_owned).to_vec(),
             whereabouts: vec![None; members],
@@ -104,7 +112,14 @@ impl Site {
 
     /// The server is gone.
     pub(crate) fn shut(&self) {
-        self.lock().open = None;
+        let mut state = self.lock();
+        state.open = None;
+        state.gone.push(Instant::now());
+    }
+
+    /// Whether this server has been gone for so long that nothing of it is worth waiting for.
+    pub(crate) fn is_long_gone(&self, epoch: u32) -> bool {
+        self.lock().gone.get(epoch as usize).is_some_and(|gone| gone.elapsed() > ECHO)
     }
 
     /// The server, waited for until `deadline` or the end of the run.

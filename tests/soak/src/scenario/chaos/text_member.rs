@@ -111,7 +111,7 @@ impl TextMember {
         self.diary.logins += 1;
         self.diary.sights.push(Sight::Entered { room, after: None });
         site.note(self.number, Some((name.clone(), room)));
-        self.converse(site, link, name, room)
+        self.converse(site, open.epoch, link, name, room)
     }
 
     /// Waits until its joining is announced. What comes before is history.
@@ -138,6 +138,7 @@ impl TextMember {
     fn converse(
         &mut self,
         site: &Site,
+        epoch: u32,
         mut link: Link,
         mut name: String,
         room: usize,
@@ -195,13 +196,14 @@ impl TextMember {
             }
             if let Some((line, since)) = talk.awaited
                 && since.elapsed() > STUCK
+                && !site.is_long_gone(epoch)
             {
                 self.diary
                     .stuck
                     .push(format!("{name} ({}) never heard its line {line}", self.door));
                 return Ok(Visit::Ended);
             }
-            if link.read()? == Input::End {
+            if link.read()? == Input::End || site.is_long_gone(epoch) {
                 return Ok(Visit::Ended);
             }
         }

@@ -82,6 +82,8 @@ struct Court<'a> {
     /// By room, the highest id that was acknowledged.
     acked: HashMap<usize, u64>,
     gone: HashSet<(usize, u64)>,
+    /// Who was removed from a room, as far as anybody has seen it or it is on disk.
+    removed: HashSet<String>,
     faults: Faults,
     figures: Figures,
 }
@@ -105,7 +107,10 @@ struct Stay {
 impl<'a> Court<'a> {
     fn new(evidence: &'a Evidence<'a>) -> Result<Court<'a>> {
         let mut faults = Faults::default();
-        let read = |(room, text): (usize, &String)| read_transcript(room, text, &mut faults);
+        let seen = evidence.diaries.iter().flat_map(|diary| &diary.removed);
+        let mut removed: HashSet<String> = seen.cloned().collect();
+        let read =
+            |(room, text): (usize, &String)| read_transcript(room, text, &mut removed, &mut faults);
         let on_disk: Vec<_> =
             evidence.transcripts.iter().enumerate().map(read).collect::<Result<_>>()?;
         let saved = on_disk.iter().map(|lines| lines.len() as u64).sum();
@@ -116,6 +121,7 @@ impl<'a> Court<'a> {
             highest: HashMap::new(),
             acked: HashMap::new(),
             gone: HashSet::new(),
+            removed,
             faults,
             figures: Figures { saved, ..Figures::default() },
         })
@@ -397,8 +403,11 @@ impl<'a> Court<'a> {
 
     fn add_up(&mut self, diary: &Diary) {
         self.figures.add(diary);
-        for example in &diary.lost_sessions {
-            self.faults.note(|faults| &mut faults.lost_sessions, || example.clone());
+        for (name, example) in &diary.lost_sessions {
+            // To be removed ends a session; the goodbye may be lost with the connection.
+            if !self.removed.contains(name) {
+                self.faults.note(|faults| &mut faults.lost_sessions, || example.clone());
+            }
         }
         for example in &diary.stuck {
             self.faults.note(|faults| &mut faults.stuck, || example.clone());
@@ -433,10 +442,11 @@ fn first_hole(from: u64, to: u64, gaps: &[(u64, u64)]) -> Option<u64> {
     None
 }
 
-/// The lines of a public room on disk, by id.
+/// The lines of a public room on disk, by id; also, who was removed from it.
 fn read_transcript(
     room: usize,
     text: &str,
+    removed: &mut HashSet<String>,
     faults: &mut Faults,
 ) -> Result<BTreeMap<u64, Utterance>> {
     let mut lines = BTreeMap::new();
@@ -452,6 +462,9 @@ fn read_transcript(
             );
         }
         last_id = id;
+        if message.kind == "kicked" {
+            removed.extend(message.user.as_deref().map(str::to_owned));
+        }
         if let Meaning::Said(said) = diary::meaning(&message) {
             lines.insert(id, said);
         }

@@ -53,10 +53,11 @@ impl JsonMember {
                         && (held.is_saved || held.epoch == open.epoch);
                     if is_fault {
                         let ago = held.lost_at.elapsed();
-                        self.diary.lost_sessions.push(format!(
+                        let example = format!(
                             "{} of epoch {}, lost {ago:?} ago, is unknown in epoch {}",
                             held.name, held.epoch, open.epoch
-                        ));
+                        );
+                        self.diary.lost_sessions.push((held.name, example));
                     }
                     // Nobody can know which of them have arrived.
                     self.unacked.clear();

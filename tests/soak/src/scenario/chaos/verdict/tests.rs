@@ -149,10 +149,26 @@ fn each_broken_promise_is_found() {
     let speaker = acks(&[(PUBLIC, 0, 10, true), (PUBLIC, 1, 11, true)]);
     check(&[speaker, seen(&[said(10, 0, 0), Sight::UpToDate])], &BOTH, &[CLEAN], missed());
 
-    let session = Diary { lost_sessions: vec!["m1".into()], ..Diary::default() };
+    let lost_sessions = || vec![("m1.1".to_owned(), "m1.1 is unknown".to_owned())];
+    let session = Diary { lost_sessions: lost_sessions(), ..Diary::default() };
     check(&[session], &[], &[CLEAN], Faults { lost_sessions: 1, ..none() });
     let stuck = Diary { stuck: vec!["m1".into()], ..Diary::default() };
     check(&[stuck], &[], &[CLEAN], Faults { stuck: 1, ..none() });
+}
+
+#[test]
+fn who_was_removed_may_have_lost_its_session_with_its_goodbye() {
+    let lost = vec![("m1.1".to_owned(), "m1.1 is unknown".to_owned())];
+    let session = || Diary { lost_sessions: lost.clone(), ..Diary::default() };
+    let seen = Diary { removed: ["m1.1".to_owned()].into(), ..Diary::default() };
+    check(&[session(), seen], &[], &[CLEAN], Faults::default());
+    let other = Diary { removed: ["m1.2".to_owned()].into(), ..Diary::default() };
+    check(&[session(), other], &[], &[CLEAN], Faults { lost_sessions: 1, ..Faults::default() });
+    // Nobody has seen it, but it is on the disk.
+    let transcripts = ["{\"type\":\"kicked\",\"id\":7,\"user\":\"m1.1\"}\n".to_owned()];
+    let diaries = [session()];
+    let evidence = Evidence { diaries: &diaries, transcripts: &transcripts, epochs: &[], rooms: 1 };
+    assert_eq!(judge_chaos(&evidence).expect("a transcript").0, Faults::default());
 }
 
 #[test]
