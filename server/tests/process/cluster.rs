@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -42,8 +42,8 @@ pub(crate) fn joined(name: &str) -> String {
 
 /// Logs in under this name once it is free.
 #[track_caller]
-pub(crate) fn join_once_free(address: SocketAddr, name: &str) -> Peer {
-    let mut peer = Peer::connect(address);
+pub(crate) fn join_once_free(server: &ServerProcess, name: &str) -> Peer {
+    let mut peer = Peer::connect(server.address);
     peer.expect("로그인ID:");
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -131,7 +131,7 @@ fn the_members_of_a_killed_server_leave_and_its_rooms_are_whole_on_the_other() {
     let before = bob.expect(&left("finn"));
     assert!(!before.contains("finn"), "{before}");
     // Their names are free, and nobody leaves twice.
-    let _carol = join_once_free(other.address, "carol");
+    let _carol = join_once_free(&other, "carol");
     bob.expect(&joined("carol"));
     bob.say("/join 수학");
     bob.expect("덧셈");
@@ -177,7 +177,7 @@ fn a_server_that_stood_still_for_longer_than_its_lease_says_nothing_more_and_end
     wait_until_stopped(&frozen);
     alice.say("from an old life");
     bob.expect(&left("alice"));
-    let _alice = join_once_free(other.address, "alice");
+    let _alice = join_once_free(&other, "alice");
     bob.expect(&joined("alice"));
     frozen.signal(Signal::CONT);
     let told = alice.expect_end();
@@ -389,33 +389,53 @@ impl Talker {
 }
 
 /// What a talker has seen.
+#[derive(Default)]
 struct Seen {
     /// What was said, by id.
     said: BTreeMap<u64, String>,
     /// The ids of its own messages.
     acked: HashMap<String, u64>,
+    /// The first and the last id of what it missed, as it was told.
+    gaps: Vec<(u64, u64)>,
     moves: usize,
 }
 
-/// Says so many messages, and hears so many; on the other server from the moment when this one
-/// is lost.
+/// How far all talkers together have come.
+#[derive(Default)]
+struct Progress {
+    heard: AtomicUsize,
+    /// How many have got all their acks, and the highest id among these.
+    finished: AtomicUsize,
+    last: AtomicU64,
+}
+
+/// Says so many messages, and hears what everyone says; on the other server from the moment when
+/// this one is lost.
 #[track_caller]
 fn talk(
     mut talker: Talker,
     other: SocketAddr,
-    (name, own, all): (&str, usize, usize),
-    heard: &AtomicUsize,
+    (name, own): (&str, usize),
+    progress: &Progress,
 ) -> Seen {
-    let mut seen = Seen { said: BTreeMap::new(), acked: HashMap::new(), moves: 0 };
-    let mut sent = 0;
+    let (mut seen, mut sent, mut is_finished) = (Seen::default(), 0, false);
     let say = |talker: &mut Talker, at: usize| {
         let text = format!("{name} {at}");
         talker.send(&json!({"type": "say", "text": text, "nonce": text}));
     };
-    while seen.acked.len() < own || seen.said.len() < all {
+    let everything = |talker: &Talker| {
+        let is_all = progress.finished.load(Ordering::SeqCst) == TALKERS.len();
+        is_all && talker.last >= progress.last.load(Ordering::SeqCst)
+    };
+    while !everything(&talker) {
         while sent < own && sent < seen.acked.len() + 30 {
             say(&mut talker, sent);
             sent += 1;
+        }
+        if seen.acked.len() == own && !std::mem::replace(&mut is_finished, true) {
+            let last = seen.acked.values().max().expect("there are some");
+            progress.last.fetch_max(*last, Ordering::SeqCst);
+            progress.finished.fetch_add(1, Ordering::SeqCst);
         }
         let Some(message) = talker.read() else {
             talker.resume(other);
@@ -431,6 +451,13 @@ fn talk(
                 let before = seen.acked.insert(nonce, id);
                 assert!(before.is_none_or(|before| before == id), "{message}");
             }
+            // While it moved, more was said than a room remembers.
+            Some("gap") => {
+                let [from, to] = ["from", "to"].map(|it| message[it].as_u64().expect("an id"));
+                assert_eq!(from, talker.last + 1, "{message}");
+                seen.gaps.push((from, to));
+                talker.last = to;
+            }
             Some("said" | "joined" | "left") => {
                 let id = message["id"].as_u64().expect("an id");
                 assert_eq!(id, talker.last + 1, "a hole, or something twice: {message}");
@@ -438,14 +465,22 @@ fn talk(
                 if message["type"] == "said" {
                     let text = message["text"].as_str().expect("a text").to_owned();
                     assert_eq!(seen.said.insert(id, text), None);
-                    heard.fetch_add(1, Ordering::Relaxed);
+                    progress.heard.fetch_add(1, Ordering::Relaxed);
                 }
             }
+            Some("pong") => {}
             _ => panic!("{message}"),
+        }
+        if is_finished && talker.reader.buffer().is_empty() {
+            // So that there is something to read, however far the others are.
+            talker.send(&json!({"type": "command", "line": "/ping"}));
         }
     }
     seen
 }
+
+/// Who talks in the flood.
+const TALKERS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[test]
 #[ignore = "needs redis-server"]
@@ -454,21 +489,20 @@ fn nothing_acknowledged_is_lost_or_doubled_when_one_of_two_servers_is_killed_in_
     let redis = TestRedis::start();
     let doomed = node(&redis);
     let other = node(&redis);
-    let talkers = ["a", "b", "c", "d"].into_iter().zip([&doomed, &other].into_iter().cycle());
+    let talkers = TALKERS.into_iter().zip([&doomed, &other].into_iter().cycle());
     let talkers: Vec<_> =
         talkers.map(|(name, node)| (name, Talker::start(node.address, name))).collect();
-    let (heard, address) = (AtomicUsize::new(0), other.address);
-    let all = talkers.len() * OWN;
+    let (progress, address) = (Progress::default(), other.address);
     let seen: Vec<(&str, Seen)> = thread::scope(|scope| {
         let talks: Vec<_> = talkers
             .into_iter()
             .map(|(name, talker)| {
-                let heard = &heard;
-                scope.spawn(move || (name, talk(talker, address, (name, OWN, all), heard)))
+                let progress = &progress;
+                scope.spawn(move || (name, talk(talker, address, (name, OWN), progress)))
             })
             .collect();
         let deadline = Instant::now() + PATIENCE;
-        while heard.load(Ordering::Relaxed) < all {
+        while progress.heard.load(Ordering::Relaxed) < TALKERS.len() * OWN {
             assert!(Instant::now() < deadline, "they hear nothing");
             thread::sleep(Duration::from_millis(1));
         }
@@ -477,16 +511,18 @@ fn nothing_acknowledged_is_lost_or_doubled_when_one_of_two_servers_is_killed_in_
     });
     let moves: Vec<usize> = seen.iter().map(|(_, seen)| seen.moves).collect();
     assert_eq!(moves, [1, 0, 1, 0], "the killed server's clients have moved once");
-    let said = |at: usize| &seen[at].1.said;
-    for (at, (name, Seen { acked, .. })) in seen.iter().enumerate() {
-        // Each from its own joining on.
-        let first = *said(at).keys().next().expect("something was said");
-        assert!(said(0).range(first..).eq(said(at).range(first..)), "the same for everyone");
-        let own = said(at).iter().filter(|(_, text)| text.starts_with(name));
+    // Somebody who has been on the other server all the time.
+    let all = &seen[1].1.said;
+    assert_eq!(all.len(), TALKERS.len() * OWN);
+    for (name, Seen { said, acked, gaps, .. }) in &seen {
+        for (id, text) in all {
+            let is_told = gaps.iter().any(|(from, to)| (from..=to).contains(&id));
+            assert!(said.get(id) == Some(text) || is_told, "{name} lacks {id}");
+        }
+        let own = all.iter().filter(|(_, text)| text.starts_with(name));
         let own: Vec<(String, u64)> = own.map(|(id, text)| (text.clone(), *id)).collect();
         let expected = (0..OWN).map(|at| format!("{name} {at}"));
-        let expected: Vec<(String, u64)> =
-            expected.map(|text| (text.clone(), acked[&text])).collect();
+        let expected: Vec<_> = expected.map(|text| (text.clone(), acked[&text])).collect();
         assert_eq!(own, expected, "once, in its order, under the id that was acknowledged");
     }
 }
@@ -516,13 +552,13 @@ fn nobody_stays_in_a_private_room_whose_only_server_was_killed() {
         (talker, members)
     };
     // Carol has left when her name is free; Alice is waited for.
-    let _carol = join_once_free(other.address, "carol");
+    let _carol = join_once_free(&other, "carol");
     let (mut bob, members) = enter("bob", &first);
     assert_eq!(members, 2);
     assert_eq!(bob.find("left")["user"], "alice");
     assert_eq!(bob.find("owner")["user"], "bob");
     // Nobody waits for Erin any more when her name is free.
-    let _erin = join_once_free(other.address, "erin");
+    let _erin = join_once_free(&other, "erin");
     let (_dave, members) = enter("dave", &second);
     assert_eq!(members, 1);
 }
