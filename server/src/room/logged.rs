@@ -279,6 +279,10 @@ impl Executor {
 
     /// Has the log take what waits, unless something is in flight.
     pub(super) fn append_waiting(&mut self) {
+        if self.state.has_ended() {
+            // The log takes nothing any more: what came in the round in which the room ended.
+            self.answer_rest();
+        }
         while self.logged().in_flight.is_none()
             && let Some(envelope) = self.logged().pop()
         {

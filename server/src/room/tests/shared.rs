@@ -433,3 +433,23 @@ fn a_room_is_let_go_by_a_machine_without_members_and_turns_away_who_comes_too_la
     assert_eq!(said(&alice).len(), 1);
     assert_eq!(*shared.nodes[1].1.ended.lock(), None);
 }
+
+#[test]
+fn what_is_posted_in_the_round_in_which_another_machine_ends_the_room_is_answered() {
+    let mut shared = Shared::new(2);
+    shared.room(0).act_now(By::Operator, Op::End).expect("the room is open");
+    let (seq, body) = shared.nodes[0].1.appended.lock().pop_front().expect("it was appended");
+    let (origin, time) = (shared.nodes[0].1.origin, Time::from_millis(1_000));
+    let entry = LogEntry { number: 1, origin, seq, time, body: body.into() };
+    let room = shared.room(1).clone();
+    let held = room.hold_rounds();
+    let (hears, ends) = (room.clone(), room.clone());
+    let hearing = patience::spawn(move || hears.hear(entry).is_ok());
+    hearing.wait_until_asleep();
+    let ending = patience::spawn(move || ends.end_if_empty(Time::from_millis(0)));
+    ending.wait_until_asleep();
+    drop(held);
+    assert!(hearing.join());
+    assert_eq!(ending.join(), Err(Refusal::Ended));
+    assert!(shared.nodes[1].1.appended.lock().is_empty(), "nothing is appended for nobody");
+}
