@@ -384,6 +384,9 @@ impl Outbox {
     /// bytes again.
     pub(crate) fn drain(self: &Arc<Self>) {
         let mut state = self.state.lock();
+        if state.wire.is_some() {
+            self.explain_filling(&mut state);
+        }
         while !state.queue.is_empty() {
             match state.send_queued() {
                 (Sent::Taken(count), offered) => {
@@ -459,8 +462,6 @@ impl Outbox {
         if state.queue.is_empty() {
             self.waker.disarm(self.number, None);
             self.explain_drained(state);
-        } else if state.wire.is_some() {
-            self.explain_filling(state);
         }
         self.changed.notify_all();
     }

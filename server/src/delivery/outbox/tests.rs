@@ -667,6 +667,8 @@ fn a_note_about_what_waits_takes_no_space_from_it_and_comes_once() {
     bench.make_space(1);
     assert_eq!(waiting(), full, "there is no space");
     bench.make_space(500);
+    assert_eq!(waiting(), queue::cost(300));
+    bench.make_space(1);
     assert!(waiting() > queue::cost(300), "it is told of now");
     let told = waiting();
     bench.make_space(1);

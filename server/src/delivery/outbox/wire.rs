@@ -291,8 +291,8 @@ impl Outbox {
         }
     }
 
-    /// Some of what waited was sent: if much still waits, or something was skipped, that is told
-    /// before it, once.
+    /// What waits can be sent again: if that is much, or something was skipped, it is told before
+    /// the rest, once.
     #[inline(never)]
     pub(super) fn explain_filling(self: &Arc<Self>, state: &mut OutboxState) {
         let (limit, now, form) = (self.bounds.outbox_bytes, Instant::now(), state.form);
