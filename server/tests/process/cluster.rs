@@ -42,8 +42,8 @@ pub(crate) fn joined(name: &str) -> String {
 
 /// Logs in under this name once it is free.
 #[track_caller]
-pub(crate) fn join_once_free(server: &ServerProcess, name: &str) -> Peer {
-    let mut peer = Peer::connect(server.address);
+pub(crate) fn join_once_free(address: SocketAddr, name: &str) -> Peer {
+    let mut peer = Peer::connect(address);
     peer.expect("로그인ID:");
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -131,7 +131,7 @@ fn the_members_of_a_killed_server_leave_and_its_rooms_are_whole_on_the_other() {
     let before = bob.expect(&left("finn"));
     assert!(!before.contains("finn"), "{before}");
     // Their names are free, and nobody leaves twice.
-    let _carol = join_once_free(&other, "carol");
+    let _carol = join_once_free(other.address, "carol");
     bob.expect(&joined("carol"));
     bob.say("/join 수학");
     bob.expect("덧셈");
@@ -177,7 +177,7 @@ fn a_server_that_stood_still_for_longer_than_its_lease_says_nothing_more_and_end
     wait_until_stopped(&frozen);
     alice.say("from an old life");
     bob.expect(&left("alice"));
-    let _alice = join_once_free(&other, "alice");
+    let _alice = join_once_free(other.address, "alice");
     bob.expect(&joined("alice"));
     frozen.signal(Signal::CONT);
     let told = alice.expect_end();
@@ -552,13 +552,13 @@ fn nobody_stays_in_a_private_room_whose_only_server_was_killed() {
         (talker, members)
     };
     // Carol has left when her name is free; Alice is waited for.
-    let _carol = join_once_free(&other, "carol");
+    let _carol = join_once_free(other.address, "carol");
     let (mut bob, members) = enter("bob", &first);
     assert_eq!(members, 2);
     assert_eq!(bob.find("left")["user"], "alice");
     assert_eq!(bob.find("owner")["user"], "bob");
     // Nobody waits for Erin any more when her name is free.
-    let _erin = join_once_free(&other, "erin");
+    let _erin = join_once_free(other.address, "erin");
     let (_dave, members) = enter("dave", &second);
     assert_eq!(members, 1);
 }
