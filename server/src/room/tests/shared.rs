@@ -436,7 +436,7 @@ fn a_room_is_let_go_by_a_machine_without_members_and_turns_away_who_comes_too_la
 
 #[test]
 fn what_is_posted_in_the_round_in_which_another_machine_ends_the_room_is_answered() {
-    let mut shared = Shared::new(2);
+    let shared = Shared::new(2);
     shared.room(0).act_now(By::Operator, Op::End).expect("the room is open");
     let (seq, body) = shared.nodes[0].1.appended.lock().pop_front().expect("it was appended");
     let (origin, time) = (shared.nodes[0].1.origin, Time::from_millis(1_000));
