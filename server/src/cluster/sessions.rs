@@ -9,6 +9,7 @@
 //! 2. A server that a session was taken from changes nothing of it any more.
 
 use std::{
+    collections::HashSet,
     fmt::Write as _,
     sync::{Arc, LazyLock, atomic::AtomicU64},
     thread::JoinHandle,
@@ -33,6 +34,7 @@ use crate::{
         token::{Token, TokenHash},
         user_manager::Taker,
     },
+    sync::{Condvar, Mutex},
 };
 
 /// How long is waited after a failure.
@@ -179,6 +181,23 @@ pub(crate) struct Sessions {
     last_seq: Arc<AtomicU64>,
     control: Arc<Control>,
     jobs: Sender<SessionJob>,
+    /// The tokens whose sessions are being brought.
+    bringing: Mutex<HashSet<TokenHash>>,
+    /// Signalled when one of them has been.
+    brought: Condvar,
+}
+
+/// Nobody else on this server brings the session of this token, until this is dropped.
+pub(crate) struct Turn<'a> {
+    sessions: &'a Sessions,
+    hash: TokenHash,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.sessions.bringing.lock().remove(&self.hash);
+        self.sessions.brought.notify_all();
+    }
 }
 
 /// Starts the thread; it ends when `stop` is dropped, once what waits is written.
@@ -195,7 +214,8 @@ pub(super) fn start_sessions(
     let thread = std::thread::Builder::new()
         .name("sessions".to_owned())
         .spawn(move || writer.run(&queue, &stop))?;
-    Ok((Sessions { origin, last_seq, control, jobs }, thread))
+    let (bringing, brought) = (Mutex::default(), Condvar::new());
+    Ok((Sessions { origin, last_seq, control, jobs, bringing, brought }, thread))
 }
 
 impl Sessions {
@@ -245,6 +265,17 @@ impl Sessions {
         let (hash, number) = (token.hash, session.number);
         let sealed = self.seal(token, session);
         self.send(SessionJob::Give { hash, taker, session: number, sealed });
+    }
+
+    /// Waits until nobody else on this server brings the session of this token: for some seconds
+    /// at most.
+    pub(crate) fn take_turn(&self, token: &str) -> Turn<'_> {
+        let hash = TokenHash::of(token);
+        let mut bringing = self.bringing.lock();
+        while !bringing.insert(hash) {
+            self.brought.wait(&mut bringing);
+        }
+        Turn { sessions: self, hash }
     }
 
     /// Looks for the session of a token on the other servers; `is_here` says whether there is one
@@ -419,8 +450,9 @@ impl SessionWriter {
                 let _ = answer.send(move_session(connection, &record(hash), *from, self.origin)?);
             }
             SessionJob::Give { hash, taker, session, sealed } => {
-                move_session(connection, &record(hash), self.origin, taker.origin)?;
-                let message = answer(*taker, sealed);
+                let is_moved = move_session(connection, &record(hash), self.origin, taker.origin)?;
+                // A third server may have taken it.
+                let message = answer(*taker, if is_moved { sealed } else { b"" });
                 let channel = keys::wake_channel(taker.origin);
                 redis::cmd("PUBLISH").arg(channel).arg(message).query::<()>(connection)?;
                 if let Some(server) = self.server.get() {

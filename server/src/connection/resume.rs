@@ -20,6 +20,9 @@ use crate::{
 /// How long the connection holding a session may take to release it.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 
+/// How often a session is looked for that passes to another server at the same time.
+const TRIES: usize = 3;
+
 impl Connection {
     /// Resumes a session: takes it over from the connection that held it, and sends what was
     /// missed.
@@ -31,17 +34,28 @@ impl Connection {
         last_private: u64,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
-        if let Err(notice) = self.shared.bring_session(token, last_private) {
-            self.notice(&notice, nonce);
-            return Ok(());
-        }
         let dismiss = |connection: u64| {
             if let Some(outbox) = self.shared.connections.outbox_of(connection) {
                 self.shared.dismiss(&outbox, Goodbye::Replaced);
             }
         };
         let number = self.admission.number;
-        let session = match self.shared.users.take_over(token, number, TAKE_OVER, dismiss) {
+        let mut tries = 0..TRIES;
+        let taken = loop {
+            let is_there = match self.shared.bring_session(token, last_private) {
+                Ok(is_there) => is_there,
+                Err(notice) => {
+                    self.notice(&notice, nonce);
+                    return Ok(());
+                }
+            };
+            let taken = self.shared.users.take_over(token, number, TAKE_OVER, dismiss);
+            // In between, another server may have taken it.
+            if !(is_there && matches!(taken, Err(NotTaken::NoSession)) && tries.next().is_some()) {
+                break taken;
+            }
+        };
+        let session = match taken {
             Ok(session) => session,
             Err(NotTaken::NoSession) => {
                 let left = self.shared.rooms.lobby.status().kicked_for(token);

@@ -384,6 +384,7 @@ impl UserManager {
         }
         if entry.taker.is_some() {
             entry.holder = Holder::Ending;
+            self.let_go.notify_all();
             return Some(now);
         }
         (entry.holder, entry.away_from) = (Holder::Nobody(now), address);

@@ -101,23 +101,29 @@ impl Shared {
     }
 
     /// Takes in the session of this token if another server has it, as one without a connection,
-    /// whose client has received the private events up to `received`. Blocks for some seconds at
-    /// most.
+    /// whose client has received the private events up to `received`; whether there was one, there
+    /// or here. Blocks for some seconds at most.
     ///
     /// # Errors
     ///
     /// If the other servers, or the session's rooms, can't be reached.
-    pub(crate) fn bring_session(&self, token: &str, received: u64) -> Result<(), Notice<'static>> {
-        let Some(cluster) = &self.cluster else { return Ok(()) };
+    pub(crate) fn bring_session(
+        &self,
+        token: &str,
+        received: u64,
+    ) -> Result<bool, Notice<'static>> {
+        let Some(cluster) = &self.cluster else { return Ok(false) };
+        // Of several connections, one brings it, and the others find it here.
+        let _turn = cluster.sessions.take_turn(token);
         let is_here = self.users.knows_token(token);
         match cluster.sessions.bring(token, is_here) {
-            Ok(Brought::NotElsewhere) => Ok(()),
+            Ok(Brought::NotElsewhere) => Ok(is_here),
             Ok(Brought::Session(stored)) => {
                 self.drop_moved(token);
                 self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
             }
             // Its room says whether it can go on.
-            Err(_) if is_here => Ok(()),
+            Err(_) if is_here => Ok(true),
             Err(_) => Err(Notice::Unavailable),
         }
     }
@@ -139,7 +145,7 @@ impl Shared {
         token: &str,
         received: u64,
         origin: u64,
-    ) -> Result<(), NotMade> {
+    ) -> Result<bool, NotMade> {
         // First, so that it can be tried again.
         let mut is_in = None;
         for name in &stored.rooms {
@@ -159,7 +165,7 @@ impl Shared {
         let owned: Vec<Option<Arc<Room>>> = owned.collect::<Result<_, _>>()?;
         let Some((session, since)) = self.users.revive(stored, token, received) else {
             tracing::warn!("the name of a session from another server is in use here");
-            return Ok(());
+            return Ok(false);
         };
         is_in.iter().for_each(|room| _ = session.enter(room.number));
         for room in owned.into_iter().flatten() {
@@ -177,7 +183,7 @@ impl Shared {
         }
         let due = Due::Session(Arc::downgrade(&session), since);
         self.timekeeper.schedule(since + self.config.resume_window, due);
-        Ok(())
+        Ok(true)
     }
 
     fn reach_named(&self, name: &str) -> Result<Option<Arc<Room>>, NotMade> {

@@ -453,3 +453,32 @@ fn what_is_posted_in_the_round_in_which_another_machine_ends_the_room_is_answere
     assert_eq!(ending.join(), Err(Refusal::Ended));
     assert!(shared.nodes[1].1.appended.lock().is_empty(), "nothing is appended for nobody");
 }
+
+#[test]
+fn a_machine_can_neither_speak_for_nor_end_whoever_has_come_back_on_another() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    let elsewhere = person(1, "alice");
+    let (answered, answer) = bounded(1);
+    let last = Last { event: None, private: 0 };
+    // Said before anybody knows, and heard after she has come back.
+    shared.post(0, alice.says_with("from an old life", Some("n1")));
+    shared.post(1, Envelope::Resume { coming: elsewhere.coming(), last, answered });
+    assert!(shared.order(1));
+    shared.order_all();
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert!(alice.session.has_moved() && alice.socket.text().contains("\"replaced\""));
+    shared.post(0, alice.leaves());
+    shared.post(0, Envelope::Op { by: By::Member(1), op: Op::Away, answered: None });
+    shared.post(1, elsewhere.says_with("again", Some("n1")));
+    shared.order_all();
+    assert_eq!(said(&bob).len(), 1);
+    assert!(said(&elsewhere)[0].contains("again"), "{:?}", said(&elsewhere));
+    let state = shared.room(0).executor.lock().state.clone();
+    let presence = state.member(1).expect("she is still here");
+    assert_eq!((presence.origin, presence.away), (2, false));
+    shared.check_same();
+}
