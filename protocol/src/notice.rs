@@ -176,6 +176,8 @@ pub enum Notice<'a> {
     ServersAway,
     /// The same: they can be reached again.
     ServersBack,
+    /// The servers have restored what the place that they share had lost.
+    ServersRestored,
     /// The server has too many rooms.
     TooManyRooms {
         /// The limit.

@@ -20,13 +20,16 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use madang_protocol::room::{RoomKey, RoomName};
+use redis::{Connection, RedisResult};
 
 use self::{
     connection::Redis,
     control::{Answers, Control, Once},
+    gathering::Gathering,
     hearer::{ControlLine, Hearing},
     leases::{Lease, Link, Timing},
     place::LogPlace,
+    restoring::OfferedRoom,
     room_log::{Log, next_seq},
     scripts::StoredRoom,
     sealed::Sealed,
@@ -56,6 +59,8 @@ pub(crate) mod server;
 mod uplink;
 mod hearer;
 mod leases;
+mod restoring;
+mod gathering;
 mod names;
 pub(crate) mod lessons;
 pub(crate) mod sessions;
@@ -190,6 +195,10 @@ pub(crate) struct Cluster {
     pub(crate) names: Arc<dyn SharedNames>,
     /// Its sessions, for the other servers.
     pub(crate) sessions: Sessions,
+    /// The run of Redis in which this server started, and whether rooms went on in it.
+    run: (String, bool),
+    /// The states of rooms that were asked for them.
+    offers: (Sender<OfferedRoom>, Receiver<OfferedRoom>),
     threads: Mutex<Option<ClusterThreads>>,
     keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
     /// The secret that seals the lesson in Redis.
@@ -224,7 +233,13 @@ impl Cluster {
         let timing = Timing { lease: config.lease, settling: config.settling };
         let lease =
             Lease { redis: redis.clone(), origin, name: node.clone(), timing, link: link.clone() };
-        lease.take(&mut connection).map_err(|it| redis.unreachable(&it))?;
+        let begin = |connection: &mut Connection| {
+            lease.take(connection)?;
+            let run = connection::run_of(connection)?;
+            let has_begun = restoring::arrive(connection, &run, origin, config.lease)?;
+            RedisResult::Ok((run, has_begun))
+        };
+        let run = begin(&mut connection).map_err(|it| redis.unreachable(&it))?;
         let (stop_hearer, hearer_stopped) = bounded(0);
         let (stop, stopped) = bounded(0);
         let (follows, requests) = unbounded();
@@ -282,6 +297,8 @@ impl Cluster {
             control,
             names: Arc::new(names),
             sessions,
+            run,
+            offers: unbounded(),
             threads,
             keeper: Mutex::default(),
             lesson: OnceLock::new(),
@@ -318,7 +335,19 @@ impl Cluster {
             timing: self.timing,
             link: self.link.clone(),
         };
-        let keeper = leases::start_keeper(lease, self.server.clone(), stopped)?;
+        let gathering = Gathering {
+            origin: self.origin,
+            last_seq: self.last_seq.clone(),
+            nonce_key: self.nonce_key,
+            offers: self.offers.1.clone(),
+            patience: self.timing.lease,
+            run: self.run.0.clone(),
+            has_offered: true,
+            has_begun: self.run.1,
+            known: Vec::new(),
+            restored: Vec::new(),
+        };
+        let keeper = leases::start_keeper(lease, self.server.clone(), gathering, stopped)?;
         *self.keeper.lock() = Some((stop, keeper));
         Ok(())
     }
@@ -417,6 +446,7 @@ impl Cluster {
             last_seq: self.last_seq.clone(),
             jobs: self.jobs[quarter].clone(),
             follows: self.follows.clone(),
+            offers: self.offers.0.clone(),
             entries_kept_after: self.entries_kept_after,
             room: Mutex::default(),
         })

@@ -329,6 +329,18 @@ impl Room {
         answers.recv().map_err(|_| Ended(()))
     }
 
+    /// Has the room offer its state to its log, and blocks until that is done. Never waits for
+    /// space; may pump.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the room has ended.
+    pub(crate) fn offer(&self) -> Result<(), Ended> {
+        let (done, is_done) = bounded(1);
+        self.post(POST_BYTES, Urgency::Now, || Envelope::Offer { done })?;
+        is_done.recv().map_err(|_| Ended(()))
+    }
+
     /// The lesson's attendance in this room, by name. Blocks until it is there; may pump.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod metrics;
 mod names;
 mod people;
 mod private;
+mod restoring;
 mod rooms;
 mod sessions;
 

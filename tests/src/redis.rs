@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
+    path::Path,
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
@@ -133,6 +134,44 @@ impl TestRedis {
         self.wait_until_it_answers();
     }
 
+    /// Kills it, and empties its disk.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    pub fn lose_everything(&mut self) {
+        self.kill();
+        self.put_back(&TestFolder::new());
+    }
+
+    /// A copy of what it has on disk.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    pub fn copy(&self) -> TestFolder {
+        let copy = TestFolder::new();
+        copy_files(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// Gives it, after a kill, the files of an earlier [`copy`](Self::copy).
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    pub fn put_back(&mut self, copy: &TestFolder) {
+        for entry in fs::read_dir(self.folder.path()).expect("its folder") {
+            let path = entry.expect("a file").path();
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+            removed.expect("it is removed");
+        }
+        copy_files(copy.path(), self.folder.path());
+    }
+
     /// Kills it; acknowledged data is on disk.
     ///
     /// # Panics
@@ -192,6 +231,19 @@ impl Drop for TestRedis {
         // It may have been killed before.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("a file");
+        let (kind, to) = (entry.file_type().expect("a kind"), to.join(entry.file_name()));
+        if kind.is_dir() {
+            fs::create_dir(&to).expect("a new folder");
+            copy_files(&entry.path(), &to);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to).expect("it is copied");
+        }
     }
 }
 

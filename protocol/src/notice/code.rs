@@ -64,6 +64,7 @@ impl Notice<'_> {
             Notice::LoggedInAlready => "logged_in_already",
             Notice::ServersAway
             | Notice::ServersBack
+            | Notice::ServersRestored
             | Notice::Greeting { .. }
             | Notice::Recorded
             | Notice::SavingFails

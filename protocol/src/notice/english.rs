@@ -177,6 +177,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             may not have been sent --"
                 .into()
         }
+        Notice::ServersRestored => {
+            "The latest messages were lost and have been restored from memory. Some may be missing."
+                .into()
+        }
         Notice::ServersBack => "-- connected to the other servers again --".into(),
         Notice::TooManyRooms { limit } => {
             format!("The server already has {} rooms, its limit. Try again later.", grouped(*limit))

@@ -181,6 +181,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::ServersAway => "-- 다른 서버와의 연결이 끊겼습니다. 방금 한 말은 전달되지 않았을 수 \
             있습니다 --"
             .into(),
+        Notice::ServersRestored => {
+            "지워진 최근 대화를 기억하고 있던 만큼 되살렸습니다. 빠진 말이 있을 수 있습니다.".into()
+        }
         Notice::ServersBack => "-- 다른 서버와 다시 연결되었습니다 --".into(),
         Notice::TooManyRooms { limit } => format!(
             "서버에 방이 이미 {}개 있어 더 만들 수 없습니다. 나중에 다시 시도하세요.",

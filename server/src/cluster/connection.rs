@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redis::{
-    Client, Connection, ConnectionInfo, IntoConnectionInfo as _, RedisError, RedisResult,
-    io::tcp::TcpSettings,
+    Client, Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError,
+    RedisResult, io::tcp::TcpSettings,
 };
 
 use super::{ClusterConfig, ClusterError};
@@ -55,6 +55,13 @@ impl Redis {
         Ok(connection)
     }
 
+    /// The same; also returns which run of Redis that is.
+    pub(super) fn connect_to_run(&self) -> RedisResult<(Connection, String)> {
+        let mut connection = self.connect()?;
+        let run = run_of(&mut connection)?;
+        Ok((connection, run))
+    }
+
     /// Connects, and checks that this Redis keeps its data.
     ///
     /// # Errors
@@ -67,6 +74,14 @@ impl Redis {
         check_info(&info, config.volatile)?;
         Ok(connection)
     }
+}
+
+/// Which run of Redis a connection leads to.
+pub(super) fn run_of(connection: &mut Connection) -> RedisResult<String> {
+    let info: String = redis::cmd("INFO").arg("server").query(connection)?;
+    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    let run = run.ok_or((ErrorKind::Parse, "Redis does not say which run it is"))?;
+    Ok(run.to_owned())
 }
 
 /// Whether `INFO` describes a suitable Redis.

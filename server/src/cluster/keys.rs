@@ -24,6 +24,9 @@ pub(super) const BURIALS: &str = "madang:burials";
 /// The [name](super::sealed::Seal::name) of the lesson, whose key only servers have.
 pub(super) const LESSON: &str = "madang:lesson";
 
+/// The run of Redis that all servers have come to, so that rooms may go on.
+pub(super) const RUN: &str = "madang:run";
+
 /// The channel on which all servers are asked.
 pub(super) const CONTROL: &str = "madang:control";
 
@@ -94,6 +97,12 @@ pub(super) fn rooms(origin: u64) -> String {
 /// A set: the keys ([`name`]) that a server has claimed.
 pub(super) fn names(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:names")
+}
+
+/// A set: the servers that have come to a run of Redis before it became [`RUN`]; and when the first
+/// did.
+pub(super) fn arrivals(run: &str) -> [String; 2] {
+    [format!("{PREFIX}run:{run}:arrived"), format!("{PREFIX}run:{run}:since")]
 }
 
 /// A set: the [sessions](session) that a server has.

@@ -14,7 +14,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -26,6 +26,7 @@ use redis::{Connection, ErrorKind, RedisResult, Script};
 
 use super::{
     connection::{PATIENCE, Redis},
+    gathering::Gathering,
     keys::{self, BURIALS, RoomKeys, SERVERS},
     names,
     server::{ClusterServer, OwnServer},
@@ -37,20 +38,15 @@ use crate::room::{By, Op, Room, refusal::Refusal};
 const RENEWALS: u32 = 15;
 
 /// Renews the lease. Returns the time, the other servers alive or not, those of them without a
-/// lease, and the burials that are not done; nothing if this server counts as dead, or if Redis
-/// has lost what it had: the last renewal that it remembers is not the one before.
+/// lease, and the burials that are not done; nothing if this server counts as dead.
 static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
         if redis.call('EXISTS', KEYS[2]) == 1 then
             return false
         end
-        local last = string.match(redis.call('HGET', KEYS[3], ARGV[1]) or '0 ', '^%d+')
-        if tonumber(last) + 1 < tonumber(ARGV[4]) then
-            return false
-        end
         redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
-        redis.call('HSET', KEYS[3], ARGV[1], ARGV[4] .. ' ' .. ARGV[2])
+        redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
         local now = redis.call('TIME')
         local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
         local servers = redis.call('HKEYS', KEYS[3])
@@ -113,8 +109,6 @@ pub(super) struct Link {
     servers: AtomicUsize,
     /// Whether the others have taken it for dead.
     is_fenced: AtomicBool,
-    /// How often the lease was renewed.
-    renewals: AtomicU64,
     /// Sent to once the others have taken it for dead.
     fence: Sender<()>,
     fenced: Receiver<()>,
@@ -125,7 +119,7 @@ impl Link {
         let (fence, fenced) = bounded(1);
         let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
         let is_fenced = AtomicBool::new(false);
-        Link { is_linked, servers, is_fenced, renewals: AtomicU64::new(0), fence, fenced }
+        Link { is_linked, servers, is_fenced, fence, fenced }
     }
 
     /// Whether this server reaches Redis and counts as alive.
@@ -199,10 +193,8 @@ impl Lease {
             .key(keys::dead(self.origin))
             .key((SERVERS, BURIALS))
             .arg((self.origin, &self.name, lease_millis))
-            .arg(self.link.renewals.load(Ordering::Relaxed) + 1)
             .invoke(connection)?;
         Ok(answer.map(|(time, servers, silent, burials)| {
-            self.link.renewals.fetch_add(1, Ordering::Relaxed);
             self.link.servers.store(servers.len(), Ordering::Relaxed);
             self.link.is_linked.store(true, Ordering::Relaxed);
             Renewed { time, servers, silent, burials }
@@ -228,11 +220,13 @@ impl Lease {
 pub(super) fn start_keeper(
     lease: Lease,
     server: OwnServer,
+    gathering: Gathering,
     stop: Receiver<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let keeper = Keeper {
         lease,
         server,
+        gathering,
         stop,
         connection: None,
         steady: None,
@@ -245,6 +239,7 @@ pub(super) fn start_keeper(
 struct Keeper {
     lease: Lease,
     server: OwnServer,
+    gathering: Gathering,
     stop: Receiver<()>,
     connection: Option<Connection>,
     /// Since when the lease has been renewed without a gap, and when it was last.
@@ -295,7 +290,8 @@ impl Keeper {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
-                let connection = self.lease.redis.connect()?;
+                let (connection, run) = self.lease.redis.connect_to_run()?;
+                self.gathering.come_to(run);
                 // A reply that is lost leaves time to renew it again.
                 let patience = PATIENCE.min(self.lease.timing.lease / 4);
                 connection.set_read_timeout(Some(patience))?;
@@ -303,6 +299,11 @@ impl Keeper {
             }
         };
         let Some(renewed) = self.lease.renew(connection)? else { return Ok(false) };
+        if let Some(server) = self.server.get()
+            && !self.gathering.go_on(connection, &*server, &renewed.servers)?
+        {
+            return Ok(false);
+        }
         let gap = (self.lease.timing.lease * 2 / 3).as_millis() as u64;
         let since = match self.steady {
             Some((since, last)) if renewed.time.abs_diff(last) <= gap => since,

@@ -21,6 +21,9 @@ use crate::session::user_manager::{NameRefusal, SharedNames};
 /// How long is waited after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How many keys one script claims again.
+const NAMES_AT_ONCE: usize = 1_000;
+
 /// Claims names unless one of them is another server's. A server that is buried has none; one
 /// that is only declared dead has: its members have not left yet.
 static CLAIM: LazyLock<Script> = LazyLock::new(|| {
@@ -35,6 +38,22 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
         end
         if ARGV[2] == '1' then
             for at = 2, #KEYS do
+                redis.call('SET', KEYS[at], ARGV[1])
+                redis.call('SADD', KEYS[1], KEYS[at])
+            end
+        end
+        return 1",
+    )
+});
+
+/// Claims names again, unless another server that is not buried has them.
+static CLAIM_AGAIN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        for at = 2, #KEYS do
+            local by = redis.call('GET', KEYS[at])
+            if not by or by == ARGV[1]
+                or redis.call('GET', 'madang:server:' .. by .. ':dead') == 'buried' then
                 redis.call('SET', KEYS[at], ARGV[1])
                 redis.call('SADD', KEYS[1], KEYS[at])
             end
@@ -84,6 +103,8 @@ enum NameJob {
         until: Instant,
         answer: Sender<bool>,
     },
+    /// To claim keys again; answered when that is done.
+    ClaimAgain(Vec<NameKey>, Sender<()>),
     Release(Vec<NameKey>),
 }
 
@@ -136,6 +157,12 @@ impl SharedNames for Names {
 
     fn are_free(&self, keys: &[NameKey]) -> bool {
         self.ask(keys, false) == Some(true)
+    }
+
+    fn claim_again(&self, keys: Vec<NameKey>) {
+        let (done, is_done) = bounded(1);
+        let _ = self.jobs.send(NameJob::ClaimAgain(keys, done));
+        let _ = is_done.recv_timeout(PATIENCE);
     }
 
     fn release(&self, keys: Vec<NameKey>) {
@@ -194,6 +221,17 @@ impl Claims {
                     .invoke(connection)?;
                 // Whoever asked may have given up; what was claimed is given up next.
                 let _ = answer.send(asked);
+                Ok(())
+            }
+            NameJob::ClaimAgain(keys, done) => {
+                for keys in keys.chunks(NAMES_AT_ONCE) {
+                    CLAIM_AGAIN
+                        .key(&own)
+                        .key(name_keys(keys))
+                        .arg(self.origin)
+                        .invoke::<()>(connection)?;
+                }
+                let _ = done.send(());
                 Ok(())
             }
             NameJob::Release(names) => RELEASE

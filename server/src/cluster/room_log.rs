@@ -16,6 +16,7 @@ use super::{
     hearer::{Follow, Hearing},
     leases,
     place::LogPlace,
+    restoring::OfferedRoom,
     sealed::Sealed,
     uplink::{Keeping, Sending},
 };
@@ -39,6 +40,7 @@ pub(super) struct Log {
     pub(super) last_seq: Arc<AtomicU64>,
     pub(super) jobs: Sender<Sending>,
     pub(super) follows: Sender<Hearing>,
+    pub(super) offers: Sender<OfferedRoom>,
     pub(super) entries_kept_after: u64,
     pub(super) room: Mutex<Weak<Room>>,
 }
@@ -67,6 +69,12 @@ impl RoomLog for Log {
     fn keep(&self, snapshot: Snapshot) {
         let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
         self.send(Sending::Keep { place, seq, kept: Keeping::Room(Box::new(snapshot)) });
+    }
+
+    fn offer(&self, name: &Arc<str>, snapshot: Snapshot) {
+        let (place, name) = (self.place.clone(), name.clone());
+        // The keeper ends with the server.
+        let _ = self.offers.send(OfferedRoom { place, name, snapshot: Box::new(snapshot) });
     }
 
     fn entries_kept_after(&self) -> u64 {

@@ -6,7 +6,7 @@ use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult, Script, Value};
 
 use super::{
-    keys::{FLOOR, NONCE_KEY, RoomKeys, dead, rooms},
+    keys::{FLOOR, NONCE_KEY, RUN, RoomKeys, dead, rooms},
     place::LogPlace,
 };
 use crate::{room::log::LogEntry, session::nonces::NonceKey};
@@ -46,6 +46,9 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
         r"
         if redis.call('EXISTS', KEYS[4]) == 1 then
             return 'fenced'
+        end
+        if redis.call('GET', KEYS[5]) ~= ARGV[7] then
+            return 'closed'
         end
         if redis.call('HGET', KEYS[1], 'first') ~= ARGV[3] then
             return 'gone'
@@ -139,6 +142,8 @@ pub(super) enum Appended {
     Fenced,
     /// The room has ended.
     Gone,
+    /// Redis has been restarted, and not all servers have seen yet what it has lost.
+    Closed,
 }
 
 /// The secret for hashes of nonces, shared by all servers; the first server draws it.
@@ -157,6 +162,12 @@ pub(super) fn nonce_key(connection: &mut Connection) -> RedisResult<NonceKey> {
 pub(super) fn time(connection: &mut Connection) -> RedisResult<Time> {
     let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(connection)?;
     Ok(Time::from_millis(seconds * 1_000 + micros / 1_000))
+}
+
+/// Keeps the secret for hashes of nonces again, in case it is lost.
+pub(super) fn keep_nonce_key(connection: &mut Connection, key: NonceKey) -> RedisResult<()> {
+    let (low, high) = key.parts();
+    redis::cmd("SET").arg(NONCE_KEY).arg(format!("{low} {high}")).query(connection)
 }
 
 /// Opens a room for the server `origin`; with a name, makes it if it does not exist.
@@ -189,19 +200,22 @@ pub(super) fn append(
     place: &LogPlace,
     (origin, seq): (u64, u64),
     body: &[u8],
+    run: &str,
 ) -> RedisResult<Appended> {
     let keys = &place.keys;
     let outcome: String = APPEND
         .key(&[&keys.meta, &keys.head, &keys.log])
-        .key(dead(origin))
+        .key((dead(origin), RUN))
         .arg((origin, seq, place.first))
         .arg(&keys.channel)
         .arg(body)
         .arg(place.life().as_secs())
+        .arg(run)
         .invoke(connection)?;
     Ok(match &*outcome {
         "fenced" => Appended::Fenced,
         "gone" => Appended::Gone,
+        "closed" => Appended::Closed,
         _ => Appended::Done,
     })
 }

@@ -37,6 +37,13 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// has to be tried again.
     fn unclaimed(&self, dead: u64) -> bool;
 
+    /// Claims all names again, and keeps all sessions again, because Redis may have lost that.
+    /// Blocks for a moment.
+    fn claim_again(&self);
+
+    /// Tells the members of a room that Redis had lost messages; once under this number.
+    fn tell_restored(&self, room: &Room, number: u64);
+
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;
 }

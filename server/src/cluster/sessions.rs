@@ -223,23 +223,29 @@ impl Sessions {
     pub(crate) fn keep_new(&self, token: &Token, session: &StoredSession) {
         let (done, is_done) = bounded(1);
         let until = Instant::now() + PATIENCE;
-        self.send(self.keep_job(token, session, Some(done)));
+        self.send(self.keep_job(token, session, true, Some(done)));
         let _ = is_done.recv_deadline(until);
     }
 
     /// Writes the record of a session that has changed. Never blocks.
     pub(crate) fn keep(&self, token: &Token, session: &StoredSession) {
-        self.send(self.keep_job(token, session, None));
+        self.send(self.keep_job(token, session, false, None));
+    }
+
+    /// Writes the record of a session, even if it is lost. Never blocks.
+    pub(crate) fn keep_again(&self, token: &Token, session: &StoredSession) {
+        self.send(self.keep_job(token, session, true, None));
     }
 
     fn keep_job(
         &self,
         token: &Token,
         session: &StoredSession,
+        is_new: bool,
         done: Option<Sender<()>>,
     ) -> SessionJob {
         let names: Vec<String> = session.keys().iter().map(keys::name).collect();
-        let (sealed, is_new) = (self.seal(token, session), done.is_some());
+        let sealed = self.seal(token, session);
         SessionJob::Keep { hash: token.hash, sealed, names: names.join(" "), is_new, done }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use madang_protocol::event::Time;
-use redis::{Connection, RedisResult};
+use redis::{Connection, ErrorKind, RedisResult};
 
 use super::{
     ClusterConfig,
@@ -148,7 +148,8 @@ struct Writer {
     followed: Vec<Weak<LogPlace>>,
     /// When to tell Redis next that they are followed.
     let_live_at: Instant,
-    connection: Option<Connection>,
+    /// With the run of Redis that it leads to.
+    connection: Option<(Connection, String)>,
 }
 
 impl Writer {
@@ -196,15 +197,18 @@ impl Writer {
     }
 
     fn write(&mut self, job: &Sending) -> RedisResult<()> {
-        let connection = match &mut self.connection {
+        let (connection, run) = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.redis.connect()?),
+            none => none.insert(self.redis.connect_to_run()?),
         };
         match job {
             Sending::Append { place, seq, body, room, since } => {
                 let by = (self.origin, *seq);
-                match scripts::append(connection, place, by, body)? {
+                match scripts::append(connection, place, by, body, run)? {
                     Appended::Done => self.metrics.cluster.count_append(since.elapsed()),
+                    Appended::Closed => {
+                        return Err((ErrorKind::Io, "servers gather after a restart").into());
+                    }
                     Appended::Fenced | Appended::Gone => {
                         // A room that is gone need not be told.
                         let _ = room.upgrade().map(|room| room.lose_log());

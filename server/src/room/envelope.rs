@@ -84,6 +84,10 @@ pub(super) enum Envelope {
     LetGo {
         answered: Answered,
     },
+    /// Offers the state to the log.
+    Offer {
+        done: Sender<()>,
+    },
     /// The log accepts nothing more from this machine.
     LogLost,
     /// The log can't be reached, and what was appended last is not heard for a while.

@@ -252,6 +252,7 @@ impl Executor {
             Envelope::Entry(_)
             | Envelope::Reload(_)
             | Envelope::LetGo { .. }
+            | Envelope::Offer { .. }
             | Envelope::LogLost
             | Envelope::LogAway => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {

@@ -31,6 +31,10 @@ pub(crate) trait RoomLog: Send + Sync {
     /// Saves the room's state after an entry, for machines that open it later. Never blocks.
     fn keep(&self, snapshot: Snapshot);
 
+    /// Offers the room's state, in case the log has lost what it had: `name` is its name or mark.
+    /// Never blocks.
+    fn offer(&self, name: &Arc<str>, snapshot: Snapshot);
+
     /// After how many entries the state is saved.
     fn entries_kept_after(&self) -> u64;
 

@@ -182,6 +182,12 @@ impl Executor {
                 self.answer_later(answered, result);
             }
             Envelope::Entry(entry) => self.hear(&entry),
+            Envelope::Offer { done } => {
+                let (name, snapshot) = (self.name.clone(), self.snapshot());
+                self.logged().log.offer(&name, snapshot);
+                // The requester is waiting for it.
+                let _ = done.send(());
+            }
             Envelope::Reload(snapshot) => self.guarded(|room| room.reload(*snapshot)),
             Envelope::LogLost => self.lose_log(),
             Envelope::LogAway => self.miss_log(),

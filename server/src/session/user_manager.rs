@@ -170,6 +170,13 @@ impl UserManager {
         claimed.map(|()| table)
     }
 
+    /// Claims all names again among all servers, because that may be lost.
+    pub(crate) fn claim_again(&self) {
+        let Some(shared) = &self.shared_names else { return };
+        let keys = self.table.lock().names.keys().cloned().collect();
+        shared.claim_again(keys);
+    }
+
     /// Has other servers know that nobody here has these keys any more. The table is locked, so
     /// that no later claim overtakes this.
     fn release(&self, _table: &SessionTable, keys: Vec<NameKey>) {
@@ -543,6 +550,10 @@ mod tests {
 
         fn are_free(&self, keys: &[NameKey]) -> bool {
             keys.iter().all(|key| key.to_string() != "taken-2")
+        }
+
+        fn claim_again(&self, keys: Vec<NameKey>) {
+            self.claimed.lock().extend(keys.iter().map(NameKey::to_string));
         }
 
         fn release(&self, keys: Vec<NameKey>) {

@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use madang_protocol::notice::Notice;
+
 use super::Shared;
 use crate::{
     cluster::{lessons::KEY_ASKED, server::ClusterServer},
@@ -12,7 +14,7 @@ use crate::{
         lesson,
     },
     room::{
-        Room,
+        By, Op, Room,
         directory::Rooms,
         lesson::{Asker, LessonOp},
         log::{Follower, LogEntry},
@@ -65,6 +67,19 @@ impl ClusterServer for Shared {
             session.move_away();
             self.users.end_here(&session);
         }
+    }
+
+    fn claim_again(&self) {
+        self.users.claim_again();
+        for session in self.users.sessions() {
+            self.keep_session_again(&session);
+        }
+    }
+
+    fn tell_restored(&self, room: &Room, number: u64) {
+        let text = Notice::ServersRestored.text(self.config.lang);
+        // One that has ended has no members.
+        let _ = room.act_now(By::Operator, Op::AnnounceOnce { text, number });
     }
 
     fn answer(&self, question: &[u8]) -> Vec<u8> {

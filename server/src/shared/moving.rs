@@ -46,6 +46,14 @@ impl Shared {
         self.keep_session_in(session, room.map(destination_of).into_iter().collect());
     }
 
+    /// Keeps a session for other servers again, because its record may be lost. Never blocks.
+    pub(super) fn keep_session_again(&self, session: &Session) {
+        let (Some(cluster), Some(token)) = (&self.cluster, &session.token) else { return };
+        let room = self.rooms.room_of(session);
+        let rooms = room.as_deref().map(destination_of).into_iter().collect();
+        cluster.sessions.keep_again(token, &session.stored(rooms, self.owned_by(session)));
+    }
+
     fn keep_session_in(&self, session: &Session, rooms: Vec<String>) {
         let (Some(cluster), Some(token)) = (&self.cluster, &session.token) else { return };
         cluster.sessions.keep(token, &session.stored(rooms, self.owned_by(session)));

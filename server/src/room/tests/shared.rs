@@ -42,6 +42,10 @@ impl RoomLog for FakeLog {
         1_000
     }
 
+    fn offer(&self, _name: &Arc<str>, snapshot: Snapshot) {
+        *self.kept.lock() = Some(snapshot);
+    }
+
     fn end(&self, next_id: u64) {
         *self.ended.lock() = Some(next_id);
     }

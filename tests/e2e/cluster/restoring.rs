@@ -1,0 +1,116 @@
+//! A Redis that comes back without what it had: the servers give it back what they remember.
+
+use madang_protocol::{notice::Notice, text::Lang};
+use madang_tests::TestClient;
+use serde_json::{Value, json};
+
+use super::{Cluster, expect_said, join, names::login_once_free, next, node, say};
+
+/// Expects that a client is told of what was lost, and hears this, in any order; returns the ids,
+/// the lower one first.
+#[track_caller]
+fn expect_told_and_said(client: &mut TestClient, text: &str) -> [u64; 2] {
+    let is_it = |event: &Value| match event["type"].as_str() {
+        Some("announced") => event["text"] == Notice::ServersRestored.text(Lang::Ko),
+        Some("said") => event["text"] == text,
+        _ => false,
+    };
+    std::array::from_fn(|_| {
+        loop {
+            let event = client.expect_json();
+            if is_it(&event) {
+                break event["id"].as_u64().expect("an id");
+            }
+        }
+    })
+}
+
+/// What is in the room's history: ids and texts.
+#[track_caller]
+fn history(client: &mut TestClient) -> Vec<(u64, String)> {
+    client.send_json(json!({"type": "history", "nonce": "h"}));
+    let events: Value = next(client, "history")["events"].clone();
+    let events = events.as_array().expect("events").iter();
+    events
+        .filter(|event| event["type"] == "said")
+        .map(|event| (event["id"].as_u64().expect("an id"), event["text"].to_string()))
+        .collect()
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_redis_that_comes_back_behind_gets_what_the_servers_remember() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    say(&mut alice, "kept");
+    expect_said(&mut bob, "kept");
+    let copy = cluster.redis.copy();
+    let mut last = 0;
+    for text in ["lost one", "lost two"] {
+        say(&mut alice, text);
+        last = expect_said(&mut bob, text);
+    }
+    next(&mut alice, "ack");
+    cluster.redis.kill();
+    cluster.redis.put_back(&copy);
+    cluster.redis.start_again();
+    say(&mut bob, "after");
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(expect_told_and_said(client, "after"), [last + 1, last + 2]);
+    }
+    // Said again because the ack might be lost, it is known.
+    say(&mut alice, "lost two");
+    let ack = loop {
+        let ack = next(&mut alice, "ack");
+        if ack["nonce"] == "lost two" {
+            break ack;
+        }
+    };
+    assert_eq!(ack["id"], last);
+    // A server that comes later has it all.
+    let late = node(&cluster.redis);
+    let mut carol = late.login_json("carol");
+    let known = history(&mut carol);
+    let texts: Vec<&str> = known.iter().map(|(_, text)| text.trim_matches('"')).collect();
+    assert_eq!(texts, ["kept", "lost one", "lost two", "after"]);
+    assert_eq!(known, history(&mut alice));
+    drop((carol, late));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn an_emptied_redis_gets_rooms_names_and_sessions_back() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(join(client, "math")["room"], "math");
+    }
+    say(&mut alice, "one and one");
+    let id = expect_said(&mut bob, "one and one");
+    cluster.redis.lose_everything();
+    cluster.redis.start_again();
+    say(&mut alice, "two");
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(expect_told_and_said(client, "two"), [id + 1, id + 2]);
+    }
+    // Both names are taken, and whoever leaves frees one.
+    for (name, server) in [("alice", 1), ("bob", 0)] {
+        let mut other = cluster.nodes[server].connect();
+        other.become_json();
+        other.send_json(json!({"type": "login", "name": name}));
+        assert_eq!(next(&mut other, "error")["code"], "name_taken");
+    }
+    alice.send_json(json!({"type": "command", "line": "/quit"}));
+    assert_eq!(next(&mut bob, "left")["user"], "alice");
+    let mut alice = login_once_free(&cluster.nodes[1], "alice");
+    assert_eq!(join(&mut alice, "math")["members"], 2);
+    let late = node(&cluster.redis);
+    let mut carol = late.login_json("carol");
+    join(&mut carol, "math");
+    let known = history(&mut carol);
+    assert_eq!(known[0], (id, "\"one and one\"".to_owned()));
+    drop((carol, late));
+}
