@@ -28,6 +28,7 @@ use self::{
     gathering::Gathering,
     hearer::{ControlLine, Hearing},
     leases::{Lease, Link, Timing},
+    orders::StandingOrder,
     place::LogPlace,
     restoring::OfferedRoom,
     room_log::{Log, next_seq},
@@ -38,6 +39,7 @@ use self::{
     uplink::{Sending, UPLINKS, Uplink},
 };
 use crate::{
+    clock,
     metrics::Metrics,
     room::{
         Beginning,
@@ -62,6 +64,7 @@ mod leases;
 mod restoring;
 mod gathering;
 mod names;
+pub(crate) mod orders;
 pub(crate) mod lessons;
 pub(crate) mod sessions;
 
@@ -316,9 +319,28 @@ impl Cluster {
         self.control.ask(question, once, is_enough)
     }
 
-    /// Has the cluster's threads know the server that they work for.
-    pub(crate) fn serve(&self, server: Weak<dyn ClusterServer>) {
+    /// Keeps an order of the operator under this name for servers that start later, or drops it;
+    /// whether Redis has done so.
+    pub(crate) fn keep_order(&self, name: &str, order: Option<&StandingOrder>) -> bool {
+        let kept = self.control.use_connection(|connection| match order {
+            Some(order) => orders::write_order(connection, name, order),
+            None => orders::remove_order(connection, name).map(|_| ()),
+        });
+        kept.inspect_err(|error| tracing::warn!(%error, "failed to keep an order")).is_ok()
+    }
+
+    /// Has the cluster's threads know the server that they work for, and the server the orders
+    /// that hold.
+    ///
+    /// # Errors
+    ///
+    /// If Redis can't be reached any more.
+    pub(crate) fn serve(&self, server: Weak<dyn ClusterServer>) -> Result<(), ClusterError> {
         self.server.set(server);
+        let orders = self.control.use_connection(|it| orders::read_orders(it, clock::now()));
+        let orders = orders.map_err(|error| self.redis.unreachable(&error))?;
+        self.server.get().into_iter().for_each(|server| server.take_orders(orders.clone()));
+        Ok(())
     }
 
     /// Begins to renew this server's lease, and to bury others.

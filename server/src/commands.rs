@@ -15,7 +15,7 @@ pub(crate) mod history;
 pub(crate) mod caller;
 pub(crate) mod elsewhere;
 pub(crate) mod chat;
-mod moderation;
+pub(crate) mod moderation;
 mod people;
 mod teacher;
 mod attendance;

@@ -236,7 +236,10 @@ impl Shared {
                 let mute = Mute { until: Some(until) };
                 if self.users.end_mute_of_all(mute) {
                     for room in self.rooms.all() {
-                        let _ = room.act_now(By::Time, Op::UnmuteAll { only: Some(mute) });
+                        // Each server says so, at the same time.
+                        let number = until.as_millis() as u64;
+                        let op = Box::new(Op::UnmuteAll { only: Some(mute) });
+                        let _ = room.act_now(By::Time, Op::Once { number, op });
                     }
                 }
             }

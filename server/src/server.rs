@@ -226,7 +226,7 @@ impl Server {
         let _ = watch.shared.set(Arc::downgrade(&shared));
         if let Some(cluster) = &shared.cluster {
             let own: Arc<dyn ClusterServer> = shared.clone();
-            cluster.serve(Arc::downgrade(&own));
+            cluster.serve(Arc::downgrade(&own))?;
             shared.join_lesson();
         }
         if let Some(kept) = kept {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 mod lessons;
 mod metrics;
 mod names;
+mod orders;
 mod people;
 mod private;
 mod restoring;

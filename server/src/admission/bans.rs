@@ -24,13 +24,20 @@ pub(crate) struct Bans {
 #[derive(Default)]
 struct BanTable {
     names: Vec<BannedName>,
-    addresses: HashMap<AddressRange, Option<Instant>>,
+    addresses: HashMap<AddressRange, BannedUntil>,
 }
 
 struct BannedName {
     name: UserName,
     keys: Vec<NameKey>,
+    ban: BannedUntil,
+}
+
+#[derive(Clone, Copy)]
+struct BannedUntil {
     until: Option<Instant>,
+    /// Whether it is kept for all servers, if there are several.
+    is_kept: bool,
 }
 
 /// A ban, as listed for the operator.
@@ -44,18 +51,25 @@ pub(crate) struct Ban {
 impl Bans {
     /// Bans a name or address, for a limited time or until lifted.
     pub(crate) fn ban(&self, banned: Banned, time: Option<Duration>) {
-        let until = time.and_then(|time| Instant::now().checked_add(time));
+        self.table.lock().add(banned, time, false);
+    }
+
+    /// The same for one that is kept for all servers.
+    pub(crate) fn ban_everywhere(&self, banned: Banned, time: Option<Duration>) {
+        self.table.lock().add(banned, time, true);
+    }
+
+    /// Takes over the bans that are kept for all servers; those that were and are no longer are
+    /// lifted. Returns the new ones.
+    pub(crate) fn replace_kept(&self, kept: Vec<(Banned, Option<Duration>)>) -> Vec<Banned> {
         let mut table = self.table.lock();
-        match banned {
-            Banned::Address(address) => {
-                table.addresses.insert(address, until);
-            }
-            Banned::Name(name) => {
-                let keys = name.keys();
-                table.names.retain(|other| other.name != name);
-                table.names.push(BannedName { name, keys, until });
-            }
-        }
+        table.expire();
+        let is_new = |(banned, _): &&(Banned, Option<Duration>)| !table.has(banned);
+        let new = kept.iter().filter(is_new).map(|(banned, _)| banned.clone()).collect();
+        table.names.retain(|banned| !banned.ban.is_kept);
+        table.addresses.retain(|_, ban| !ban.is_kept);
+        kept.into_iter().for_each(|(banned, time)| table.add(banned, time, true));
+        new
     }
 
     /// Lifts a ban; false if there is none.
@@ -95,17 +109,16 @@ impl Bans {
         let now = Instant::now();
         let mut table = self.table.lock();
         table.expire();
-        let left =
-            |until: &Option<Instant>| until.map(|until| until.saturating_duration_since(now));
+        let left = |ban: &BannedUntil| ban.until.map(|until| until.saturating_duration_since(now));
         let names = table.names.iter().map(|banned| Ban {
             banned: Banned::Name(banned.name.clone()),
-            left: left(&banned.until),
+            left: left(&banned.ban),
         });
         let mut addresses: Vec<_> = table.addresses.iter().collect();
-        addresses.sort();
+        addresses.sort_by_key(|(address, _)| **address);
         let addresses = addresses
             .into_iter()
-            .map(|(address, until)| Ban { banned: Banned::Address(*address), left: left(until) });
+            .map(|(address, ban)| Ban { banned: Banned::Address(*address), left: left(ban) });
         names.chain(addresses).collect()
     }
 }
@@ -113,9 +126,31 @@ impl Bans {
 impl BanTable {
     fn expire(&mut self) {
         let now = Instant::now();
-        let lasts = |until: &Option<Instant>| until.is_none_or(|until| until > now);
-        self.names.retain(|banned| lasts(&banned.until));
-        self.addresses.retain(|_, until| lasts(until));
+        let lasts = |ban: &BannedUntil| ban.until.is_none_or(|until| until > now);
+        self.names.retain(|banned| lasts(&banned.ban));
+        self.addresses.retain(|_, ban| lasts(ban));
+    }
+
+    fn add(&mut self, banned: Banned, time: Option<Duration>, is_kept: bool) {
+        let until = time.and_then(|time| Instant::now().checked_add(time));
+        let ban = BannedUntil { until, is_kept };
+        match banned {
+            Banned::Address(address) => {
+                self.addresses.insert(address, ban);
+            }
+            Banned::Name(name) => {
+                let keys = name.keys();
+                self.names.retain(|other| other.name != name);
+                self.names.push(BannedName { name, keys, ban });
+            }
+        }
+    }
+
+    fn has(&self, banned: &Banned) -> bool {
+        match banned {
+            Banned::Address(address) => self.addresses.contains_key(address),
+            Banned::Name(name) => self.names.iter().any(|banned| banned.name == *name),
+        }
     }
 }
 
@@ -138,6 +173,20 @@ mod tests {
         assert!(bans.unban(&Banned::Name(name("Alice"))));
         assert!(!bans.bans_name(&name("alice")));
         assert!(!bans.unban(&Banned::Name(name("alice"))));
+    }
+
+    #[test]
+    fn bans_kept_for_all_servers_replace_those_that_were_and_no_others() {
+        let bans = Bans::default();
+        let banned = |text: &str| Banned::Name(name(text));
+        bans.ban(banned("alice"), None);
+        bans.ban_everywhere(banned("bob"), None);
+        bans.ban_everywhere(banned("carol"), None);
+        let hour = Some(Duration::from_secs(3_600));
+        let new = bans.replace_kept(vec![(banned("carol"), hour), (banned("dan"), None)]);
+        assert_eq!(new, [banned("dan")]);
+        let banned: Vec<String> = bans.list().iter().map(|ban| ban.banned.to_string()).collect();
+        assert_eq!(banned, ["alice", "carol", "dan"]);
     }
 
     #[test]

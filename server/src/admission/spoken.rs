@@ -87,8 +87,14 @@ impl SpokenWords {
         (words, OPEN)
     }
 
+    /// The key of the room that these words open on this server; no try is counted.
+    pub(crate) fn find(&self, words: RoomWords, now: Instant) -> Option<RoomKey> {
+        let rooms = self.rooms.lock();
+        rooms.get(&words).filter(|opens| opens.until > now).map(|opens| opens.key)
+    }
+
     /// The key of the room that these words open. `is_there` says whether the room still
-    /// exists; `address` is the one that the try is counted for.
+    /// exists, and `elsewhere` finds what they open on another server; `address` is the one that the try is counted for.
     ///
     /// # Errors
     ///
@@ -99,14 +105,12 @@ impl SpokenWords {
         address: IpAddr,
         now: Instant,
         is_there: impl FnOnce(RoomKey) -> bool,
+        elsewhere: impl FnOnce() -> Option<RoomKey>,
     ) -> Result<RoomKey, NotOpened> {
         self.tries.check(address, now).map_err(NotOpened::TooMany)?;
         self.tries_of_all.check((), now).map_err(NotOpened::TooMany)?;
-        let key = {
-            let rooms = self.rooms.lock();
-            rooms.get(&words).filter(|opens| opens.until > now).map(|opens| opens.key)
-        };
-        match key.filter(|key| is_there(*key)) {
+        let key = self.find(words, now).filter(|key| is_there(*key));
+        match key.or_else(elsewhere) {
             Some(key) => Ok(key),
             None => {
                 // Of several at once, more than that are wrong and none is right.
@@ -133,7 +137,7 @@ mod tests {
         let (spoken, now) = (SpokenWords::new(), Instant::now());
         let (words, left) = spoken.draw(KEY, Lang::Ko, now, || 1);
         assert_eq!(left, OPEN);
-        let open = |at| spoken.open(words, address(1), at, |_| true);
+        let open = |at| spoken.open(words, address(1), at, |_| true, || None);
         assert_eq!(open(now + OPEN - Duration::from_millis(1)), Ok(KEY));
         assert_eq!(open(now + OPEN), Err(NotOpened::Unknown));
         // Asked again, they are the same, and those of another language are others.
@@ -169,7 +173,10 @@ mod tests {
         let (words, _) = spoken.draw(KEY, Lang::En, now, || 1);
         let other = RoomWords::from_bits(2, Lang::En);
         for (tried, is_there) in [(words, false), (other, true)] {
-            assert_eq!(spoken.open(tried, address(1), now, |_| is_there), Err(NotOpened::Unknown));
+            assert_eq!(
+                spoken.open(tried, address(1), now, |_| is_there, || None),
+                Err(NotOpened::Unknown)
+            );
         }
     }
 
@@ -178,7 +185,7 @@ mod tests {
         let (spoken, now) = (SpokenWords::new(), Instant::now());
         let (words, _) = spoken.draw(KEY, Lang::Ko, now, || 1);
         let wrong = RoomWords::from_bits(2, Lang::Ko);
-        let open = |words, last, at| spoken.open(words, address(last), at, |_| true);
+        let open = |words, last, at| spoken.open(words, address(last), at, |_| true, || None);
         for _ in 0..TRIES_PER_ADDRESS {
             assert_eq!(open(wrong, 1, now), Err(NotOpened::Unknown));
         }

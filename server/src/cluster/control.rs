@@ -128,6 +128,14 @@ impl Control {
 
     /// Publishes a question; returns how many servers hear it.
     fn publish(&self, channel: &str, message: &[u8]) -> RedisResult<usize> {
+        self.use_connection(|it| redis::cmd("PUBLISH").arg(channel).arg(message).query(it))
+    }
+
+    /// Does something over a connection that works.
+    pub(super) fn use_connection<T>(
+        &self,
+        act: impl FnOnce(&mut Connection) -> RedisResult<T>,
+    ) -> RedisResult<T> {
         let mut kept = self.connections.lock().pop();
         // It may have ended meanwhile, and a question must not be published twice.
         kept.take_if(|kept| redis::cmd("PING").exec(kept).is_err());
@@ -135,12 +143,12 @@ impl Control {
             Some(connection) => connection,
             None => self.redis.connect()?,
         };
-        let hearers = redis::cmd("PUBLISH").arg(channel).arg(message).query(&mut connection)?;
+        let result = act(&mut connection)?;
         let mut connections = self.connections.lock();
         if connections.len() < KEPT_CONNECTIONS {
             connections.push(connection);
         }
-        Ok(hearers)
+        Ok(result)
     }
 
     /// Takes a question of another server, and has it answered by `answer`; none if this is no

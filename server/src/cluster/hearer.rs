@@ -17,6 +17,7 @@ use super::{
     connection::{PATIENCE, Redis},
     control::{Control, ControlAnswer},
     keys::{CONTROL, published, wake_channel},
+    orders,
     place::LogPlace,
     scripts,
     sealed::Sealed,
@@ -138,6 +139,9 @@ impl Hearer {
             channels.subscribe(channel)?;
         }
         // What was appended while nobody listened.
+        if let Some(server) = self.server.get() {
+            server.take_orders(orders::read_orders(&mut reading, clock::now())?);
+        }
         let known: Vec<String> = self.followed.keys().cloned().collect();
         known.iter().try_for_each(|channel| self.refill(channel, &mut reading))?;
         while !self.is_stopped() {

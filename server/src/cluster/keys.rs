@@ -27,6 +27,9 @@ pub(super) const LESSON: &str = "madang:lesson";
 /// The run of Redis that all servers have come to, so that rooms may go on.
 pub(super) const RUN: &str = "madang:run";
 
+/// A hash: the operator's orders that hold on every server.
+pub(super) const ORDERS: &str = "madang:orders";
+
 /// The channel on which all servers are asked.
 pub(super) const CONTROL: &str = "madang:control";
 

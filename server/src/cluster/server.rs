@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use super::orders::StandingOrder;
 use crate::{
     room::{Room, directory::Rooms},
     session::{token::TokenHash, user_manager::Taker},
@@ -43,6 +44,9 @@ pub(crate) trait ClusterServer: Send + Sync {
 
     /// Tells the members of a room that Redis had lost messages; once under this number.
     fn tell_restored(&self, room: &Room, number: u64);
+
+    /// Takes over the operator's orders that hold on every server. Must not block.
+    fn take_orders(&self, orders: Vec<StandingOrder>);
 
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;

@@ -7,7 +7,6 @@ use std::{
 
 use madang_protocol::{
     command::{Role, Switch},
-    name::UserName,
     notice::{Done, Goodbye, Notice},
     room::Destination,
     text::Lang,
@@ -207,15 +206,6 @@ impl<'a> Caller<'a> {
             (Refusal::Ended, Standing::Operator(_)) => self.refuse(&Notice::NoSuchRoom),
             (refusal, _) => self.refuse(&refusal.notice()),
         }
-    }
-
-    /// Finds somebody by their name.
-    ///
-    /// # Errors
-    ///
-    /// The refusal, if nobody has it.
-    pub(crate) fn find(&self, name: &UserName) -> Result<Arc<Session>, Reply> {
-        self.chat.users.find(name).ok_or_else(|| self.refuse(&Notice::Nobody))
     }
 
     /// Carries out an op in the caller's room, and blocks until everyone was told.

@@ -12,6 +12,7 @@ use madang_protocol::{
     event::{RoomSummary, Time},
     name::UserName,
     notice::{Goodbye, Notice},
+    words::RoomWords,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,42 @@ pub(crate) trait Elsewhere {
     /// Asks all of them; blocks until whoever can answer has, or a moment has passed. Under the
     /// same session and nonce, it has its effect once.
     fn ask(&self, inquiry: &Inquiry, once: Option<(u64, &str)>) -> Findings;
+
+    /// Keeps an order for servers that start later; false if that failed. Blocks until it is done.
+    fn keep(&self, order: &KeptOrder) -> bool;
+
+    /// Drops an order that is kept: one in its place would have replaced it.
+    fn drop_kept(&self, order: &KeptOrder) -> bool;
+}
+
+/// An order of the operator that holds on servers that start later, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum KeptOrder {
+    /// The ban ends at this time; without one, it lasts.
+    Ban {
+        banned: Banned,
+        until: Option<Time>,
+    },
+    MuteAll(Mute),
+}
+
+impl KeptOrder {
+    /// Of two with the same name, the later one counts.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            KeptOrder::Ban { banned: Banned::Name(name), .. } => format!("ban {}", name.spelling()),
+            KeptOrder::Ban { banned: Banned::Address(range), .. } => format!("ban {range}"),
+            KeptOrder::MuteAll(_) => "mute all".to_owned(),
+        }
+    }
+
+    /// When it ends.
+    pub(crate) fn until(&self) -> Option<Time> {
+        match self {
+            KeptOrder::Ban { until, .. } => *until,
+            KeptOrder::MuteAll(mute) => mute.until,
+        }
+    }
 }
 
 /// What a server is asked, or asked to do.
@@ -80,12 +117,27 @@ pub(crate) enum Inquiry {
     Ban {
         banned: Banned,
         seconds: Option<u64>,
+        /// Whether it is kept for servers that start later.
+        is_kept: bool,
     },
     Unban {
         banned: Banned,
     },
     /// To use up the ticket of a teacher's link, if it is one of this server's.
     TakeTicket(String),
+    /// To mute everyone as the operator, or to lift that; their rooms are told separately.
+    MuteEveryone(Option<Mute>),
+    /// To have this op carried out in all rooms, in each once under this number.
+    ActOnce {
+        op: Box<Op>,
+        number: u64,
+    },
+    /// To make somebody a teacher.
+    MakeTeacher {
+        session: u64,
+    },
+    /// For the room that these words open.
+    Words(String),
     /// To tell everyone something, as the announcement with this number.
     Announce {
         text: String,
@@ -118,12 +170,16 @@ pub(crate) enum Finding {
     /// They are in no room.
     InNoRoom,
     Done,
+    /// It was so already, and nobody else has anything to add.
+    Refused,
     /// It was so already.
     Already,
     /// These were disconnected.
     Closed(Vec<(UserName, IpAddr)>),
     /// So many were told.
     Told(usize),
+    /// The key of the room.
+    Opens(String),
 }
 
 /// The answers of the servers that have one.
@@ -327,8 +383,12 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
             }
             if any { Finding::Done } else { Finding::Already }
         }
-        Inquiry::Ban { banned, seconds } => {
-            chat.bans.ban(banned.clone(), seconds.map(Duration::from_secs));
+        Inquiry::Ban { banned, seconds, is_kept } => {
+            let time = seconds.map(Duration::from_secs);
+            match is_kept {
+                true => chat.bans.ban_everywhere(banned.clone(), time),
+                false => chat.bans.ban(banned.clone(), time),
+            }
             Finding::Closed(chat.services.close_banned(&banned))
         }
         Inquiry::Unban { banned } => match chat.bans.unban(&banned) {
@@ -341,8 +401,30 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
                 false => Finding::Nobody,
             }
         }
+        Inquiry::MuteEveryone(mute) => {
+            super::moderation::mute_sessions(chat, mute);
+            Finding::Already
+        }
+        Inquiry::ActOnce { op, number } => {
+            for room in chat.rooms.all() {
+                // A room that has just ended has no members.
+                let _ = room.act_now(By::Operator, Op::Once { number, op: op.clone() });
+            }
+            Finding::Already
+        }
+        Inquiry::MakeTeacher { session } => {
+            with(chat, session, |session| match super::teacher::appoint(chat, session) {
+                true => Finding::Done,
+                false => Finding::Refused,
+            })
+        }
+        Inquiry::Words(words) => {
+            let opened =
+                RoomWords::parse(&words).and_then(|it| chat.spoken.find(it, Instant::now()));
+            opened.map_or(Finding::Nobody, |key| Finding::Opens(key.show()))
+        }
         Inquiry::Announce { text, number } => {
-            let op = Op::AnnounceOnce { text: text.clone(), number };
+            let op = Op::Once { number, op: Box::new(Op::Announce(text.clone())) };
             Finding::Told(announce_here(chat, &text, &op))
         }
     }

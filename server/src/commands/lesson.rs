@@ -255,7 +255,7 @@ fn watch_on_the_wall(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply
     note_watching(&caller.chat, member.session);
     let mut answer = caller.begin();
     if switch == Switch::Off {
-        teacher::welcome(caller, member.session, &mut answer, caller.nonce);
+        teacher::welcome(&caller.chat, member.session, &mut answer, caller.nonce);
     }
     write_tally(&caller.chat, member.session, caller.nonce, &mut answer);
     Ok(caller.done_with(answer))

@@ -15,7 +15,7 @@ use madang_protocol::{
 use super::{
     caller::{Caller, Effect, Reply, Standing},
     chat::Chat,
-    elsewhere::{Finding, Inquiry, Located, see_off_here},
+    elsewhere::{Finding, Inquiry, KeptOrder, Located, see_off_here},
     rooms::check_admits,
 };
 use crate::{
@@ -74,8 +74,8 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
 
 /// Lets somebody join again; for the operator, in every room that kicked them.
 pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
-    let (users, rooms) = (caller.chat.users, caller.chat.rooms);
-    let session = users.find(&target).map(|session| session.number);
+    let rooms = caller.chat.rooms;
+    let session = caller.locate(&target).ok().map(|located| located.number());
     let user = target.to_string();
     let done = Done::Unkicked { user: &user };
     if !caller.is_operator() {
@@ -188,22 +188,47 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     let seconds = time.map(|time| time.as_secs());
     // Newcomers are muted from now on. The others are found below, and keep the mute if they
     // change rooms meanwhile.
-    chat.users.mute_all(Some(mute));
-    keep_standings(caller);
-    if let Some((at, until)) = over_at(mute) {
-        chat.services.end_mute_of_all_at(at, until);
+    mute_sessions(&chat, Some(mute));
+    let is_kept = chat.elsewhere.is_none_or(|others| others.keep(&KeptOrder::MuteAll(mute)));
+    let is_complete = act_everywhere(caller, Some(mute), Op::MuteAll { mute, seconds });
+    let mut reply = caller.done(Done::AllMuted { seconds });
+    if !is_kept || !is_complete {
+        reply.answer.line(&Notice::Unanswered.text(caller.lang));
     }
-    for room in chat.rooms.all() {
-        // A room that has just ended has no members.
-        let _ = room.act(By::Operator, Op::MuteAll { mute, seconds });
-    }
-    caller.done(Done::AllMuted { seconds })
+    reply
 }
 
-/// Remembers across a restart who is muted.
-fn keep_standings(caller: &Caller<'_>) {
-    let chat = caller.chat;
+/// Mutes all sessions on this server as the operator, or lifts that, before their rooms are told.
+pub(crate) fn mute_sessions(chat: &Chat<'_>, mute: Option<Mute>) {
+    chat.users.mute_all(mute);
+    // Over a restart, too.
     chat.users.sessions().iter().for_each(|session| chat.services.keep_standing(session));
+    if let Some((at, until)) = mute.and_then(over_at) {
+        chat.services.end_mute_of_all_at(at, until);
+    }
+}
+
+/// Mutes the sessions on all other servers or lifts that, and then tells all rooms; false if a
+/// server has not answered.
+fn act_everywhere(caller: &Caller<'_>, mute: Option<Mute>, op: Op) -> bool {
+    let rooms = caller.chat.rooms.all();
+    let Some(others) = caller.chat.elsewhere else {
+        for room in rooms {
+            // A room that has just ended has no members.
+            let _ = room.act(By::Operator, op.clone());
+        }
+        return true;
+    };
+    // Whoever joins a room after it was told brings the mute along.
+    let muted = others.ask(&Inquiry::MuteEveryone(mute), None);
+    let mut bits = [0; 8];
+    getrandom::fill(&mut bits).expect("a system that has started has random bits");
+    let (number, op) = (u64::from_ne_bytes(bits), Box::new(op));
+    for room in rooms {
+        let _ = room.act(By::Operator, Op::Once { number, op: op.clone() });
+    }
+    let told = others.ask(&Inquiry::ActOnce { op, number }, None);
+    muted.is_complete && told.is_complete
 }
 
 /// Lifts all of the operator's mutes.
@@ -211,13 +236,15 @@ pub(super) fn unmute_all(caller: &Caller<'_>) -> Reply {
     if !caller.is_operator() {
         return caller.refuse(&Notice::Nobody);
     }
-    let chat = caller.chat;
-    chat.users.mute_all(None);
-    keep_standings(caller);
-    for room in chat.rooms.all() {
-        let _ = room.act(By::Operator, Op::UnmuteAll { only: None });
+    mute_sessions(&caller.chat, None);
+    let order = KeptOrder::MuteAll(Mute { until: None });
+    let is_dropped = caller.chat.elsewhere.is_none_or(|others| others.drop_kept(&order));
+    let is_complete = act_everywhere(caller, None, Op::UnmuteAll { only: None });
+    let mut reply = caller.done(Done::AllUnmuted);
+    if !is_dropped || !is_complete {
+        reply.answer.line(&Notice::Unanswered.text(caller.lang));
     }
-    caller.done(Done::AllUnmuted)
+    reply
 }
 
 pub(super) fn lock(caller: &Caller<'_>) -> Reply {

@@ -10,13 +10,14 @@ use madang_protocol::{
     limits::TOPIC_BYTES,
     name::UserName,
     notice::{Done, Notice},
-    room::{Destination, RoomName},
+    room::{Destination, RoomKey, RoomName},
     sanitize::sanitize_message,
 };
 
 use super::{
     caller::{Caller, Effect, Reply, Standing},
     chat::Chat,
+    elsewhere::{Finding, Inquiry},
     one_line,
     people::check_speaks,
 };
@@ -172,8 +173,15 @@ pub(crate) fn open_words(
     let (Destination::Words(words), Some(origin)) = (&destination, origin) else {
         return Ok(destination);
     };
-    let is_there = |key| chat.rooms.find(&Destination::Private(key)).is_some();
-    match chat.spoken.open(*words, origin, Instant::now(), is_there) {
+    let is_there = |key| matches!(chat.rooms.reach(&Destination::Private(key)), Ok(Some(_)));
+    let elsewhere = || {
+        let inquiry = Inquiry::Words(words.to_string());
+        match chat.elsewhere?.ask(&inquiry, None).one() {
+            Ok(Finding::Opens(key)) => RoomKey::parse(&key).ok().filter(|key| is_there(*key)),
+            _ => None,
+        }
+    };
+    match chat.spoken.open(*words, origin, Instant::now(), is_there, elsewhere) {
         Ok(key) => Ok(Destination::Private(key)),
         Err(NotOpened::Unknown) => Err(Notice::NoSuchWords),
         Err(NotOpened::TooMany(wait)) => Err(Notice::TooManyWords { seconds: wait.as_secs() + 1 }),

@@ -12,10 +12,11 @@ use madang_protocol::{
 use super::{
     caller::{Caller, Reply},
     chat::Chat,
-    elsewhere::{Finding, Inquiry},
+    elsewhere::{Finding, Inquiry, KeptOrder},
 };
 use crate::{
     admission::bans::Ban,
+    clock,
     room::{By, Op},
 };
 
@@ -26,10 +27,17 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
     {
         return caller.refuse(&Notice::RangeTooWide(*range));
     }
+    let until = time.map(|time| clock::now().after(time));
+    let order = KeptOrder::Ban { banned: banned.clone(), until };
+    let is_kept = caller.chat.elsewhere.is_some_and(|others| others.keep(&order));
     // Newcomers check the bans after they become visible to the search below.
-    caller.chat.bans.ban(banned.clone(), time);
+    match is_kept {
+        true => caller.chat.bans.ban_everywhere(banned.clone(), time),
+        false => caller.chat.bans.ban(banned.clone(), time),
+    }
     let mut closed = caller.chat.services.close_banned(&banned);
-    let inquiry = Inquiry::Ban { banned: banned.clone(), seconds: time.map(|it| it.as_secs()) };
+    let seconds = time.map(|time| time.as_secs());
+    let inquiry = Inquiry::Ban { banned: banned.clone(), seconds, is_kept };
     let others = caller.ask_elsewhere(&inquiry);
     for finding in others.findings {
         if let Finding::Closed(there) = finding {
@@ -37,7 +45,6 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
         }
     }
     let what = banned.to_string();
-    let seconds = time.map(|time| time.as_secs());
     let mut reply = caller.done(Done::Banned { what: &what, seconds });
     if !closed.is_empty() {
         let closed: Vec<_> =
@@ -48,7 +55,8 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
             Lang::En => format!("Disconnected: {closed}"),
         });
     }
-    if !others.is_complete {
+    let is_kept = is_kept || caller.chat.elsewhere.is_none();
+    if !others.is_complete || !is_kept {
         reply.answer.line(&Notice::Unanswered.text(caller.lang));
     }
     if matches!(&banned, Banned::Address(range) if range.has_loopback()) {
@@ -59,10 +67,18 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
 
 /// Lifts the ban of a name or addresses.
 pub(super) fn unban(caller: &Caller<'_>, banned: &Banned) -> Reply {
+    let order = KeptOrder::Ban { banned: banned.clone(), until: None };
+    let is_dropped = caller.chat.elsewhere.is_none_or(|others| others.drop_kept(&order));
     let others = caller.ask_elsewhere(&Inquiry::Unban { banned: banned.clone() });
     let there = others.findings.iter().any(|finding| matches!(finding, Finding::Done));
     match caller.chat.bans.unban(banned) || there {
-        true => caller.done(Done::Unbanned { what: &banned.to_string() }),
+        true => {
+            let mut reply = caller.done(Done::Unbanned { what: &banned.to_string() });
+            if !is_dropped || !others.is_complete {
+                reply.answer.line(&Notice::Unanswered.text(caller.lang));
+            }
+            reply
+        }
         false => caller.refuse(&Notice::Already),
     }
 }
@@ -95,7 +111,7 @@ pub(super) fn announce(caller: &Caller<'_>, text: &str) -> Reply {
     let mut bits = [0; 8];
     getrandom::fill(&mut bits).expect("a system that has started has random bits");
     let number = u64::from_ne_bytes(bits);
-    let op = Op::AnnounceOnce { text: text.clone(), number };
+    let op = Op::Once { number, op: Box::new(Op::Announce(text.clone())) };
     let mut people = announce_here(&caller.chat, &text, &op);
     for finding in elsewhere.ask(&Inquiry::Announce { text, number }, None).findings {
         if let Finding::Told(there) = finding {

@@ -1,6 +1,6 @@
 //! Commands that make a teacher, and the code's place on the console.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use madang_protocol::{
     name::UserName,
@@ -10,7 +10,8 @@ use madang_protocol::{
 
 use super::{
     caller::{Caller, Effect, Reply},
-    elsewhere::Inquiry,
+    chat::Chat,
+    elsewhere::{Finding, Inquiry, Located},
     lesson,
 };
 use crate::{admission::connection_table::owner_of, dialect::answer::Answer, session::Session};
@@ -44,7 +45,7 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
     chat.services.note_teacher(&session.name());
     chat.services.keep_standing(session);
     let mut answer = caller.begin();
-    welcome(caller, session, &mut answer, caller.nonce);
+    welcome(&chat, session, &mut answer, caller.nonce);
     Ok(caller.done_with(answer))
 }
 
@@ -56,14 +57,29 @@ fn is_ticket_elsewhere(caller: &Caller<'_>, given: &str) -> bool {
 
 /// Makes somebody a teacher, without a code; the operator only.
 pub(super) fn make_teacher(caller: &Caller<'_>, name: &UserName) -> Result<Reply, Reply> {
-    let session = caller.find(name)?;
-    if !lesson::become_teacher(&caller.chat, &session) {
+    let (made, user) = match caller.locate(name)? {
+        Located::Here(session) => (appoint(&caller.chat, &session), session.name()),
+        Located::Elsewhere(profile) => {
+            let session = profile.session;
+            let asked = caller.ask_elsewhere(&Inquiry::MakeTeacher { session }).one();
+            let finding = asked.map_err(|notice| caller.refuse(&notice))?;
+            (matches!(finding, Finding::Done), profile.user)
+        }
+    };
+    if !made {
         return Err(caller.refuse(&Notice::Already));
     }
-    caller.chat.services.keep_standing(&session);
-    session.tell(|answer| welcome(caller, &session, answer, None));
-    let user = session.name();
     Ok(caller.tell(&Notice::Lesson(LessonNotice::MadeTeacher { user: user.as_str() })))
+}
+
+/// Makes somebody on this server a teacher, and tells them; false if they are one.
+pub(super) fn appoint(chat: &Chat<'_>, session: &Arc<Session>) -> bool {
+    let is_new = lesson::become_teacher(chat, session);
+    if is_new {
+        chat.services.keep_standing(session);
+        session.tell(|answer| welcome(chat, session, answer, None));
+    }
+    is_new
 }
 
 /// Shows the operator the code, and a link with a ticket.
@@ -76,11 +92,11 @@ pub(super) fn show_code(caller: &Caller<'_>, qr: bool) -> Reply {
 
 /// Tells somebody that they are a teacher, and what is going on.
 pub(super) fn welcome(
-    caller: &Caller<'_>,
+    chat: &Chat<'_>,
     session: &Session,
     answer: &mut Answer,
     nonce: Option<&str>,
 ) {
-    let lesson = caller.chat.rooms.lesson.now(session).unwrap_or_default();
+    let lesson = chat.rooms.lesson.now(session).unwrap_or_default();
     answer.teacher(session.name().as_str(), lesson, nonce);
 }

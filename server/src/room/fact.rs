@@ -68,9 +68,10 @@ pub(crate) enum Change {
     },
     Announced {
         text: String,
-        /// Under which each machine asks for it.
-        #[serde(default)]
-        number: Option<u64>,
+    },
+    /// Something was asked for that happens once, by each machine under this number.
+    Asked {
+        number: u64,
     },
     Renamed {
         session: u64,
@@ -197,7 +198,7 @@ impl Fact {
             Change::Said { user, text, me, teacher, .. } => {
                 Event::Said { stamp, user: user.into(), text, me, teacher }
             }
-            Change::Announced { text, .. } => Event::Announced { stamp, text },
+            Change::Announced { text } => Event::Announced { stamp, text },
             Change::Renamed { user, to, .. } => {
                 Event::Renamed { stamp, user: user.into(), to: to.into() }
             }
@@ -235,6 +236,7 @@ impl Fact {
             Change::Away { .. }
             | Change::Back { .. }
             | Change::OwnedByNobody
+            | Change::Asked { .. }
             | Change::BroughtNonces { .. }
             | Change::LessonIs(_)
             | Change::Spoke { .. } => return None,

@@ -100,10 +100,10 @@ pub(crate) enum Op {
     Say(Vec<Speech>),
     /// The server says something.
     Announce(String),
-    /// The same, if no machine has asked for it under this number before.
-    AnnounceOnce {
-        text: String,
+    /// This, if no machine has asked for it under this number before.
+    Once {
         number: u64,
+        op: Box<Op>,
     },
     /// Sets the topic; empty means none.
     Topic(Arc<str>),

@@ -37,8 +37,8 @@ mod lesson;
 /// For how many absent sessions the owner's mutes are kept.
 const ABSENT_MUTES: usize = 100;
 
-/// How many announcements are told apart from repeated ones.
-const MOST_ANNOUNCED: usize = 16;
+/// How many things asked for by each machine are told apart from repeated ones.
+const MOST_ASKED: usize = 16;
 
 /// A room's state. Members are identified by session number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +59,9 @@ pub(crate) struct State {
     /// The lesson in this room.
     #[serde(default)]
     class: Class,
-    /// The numbers of the last announcements that each machine asks for.
+    /// The numbers of the last things that each machine asks for, such as announcements.
     #[serde(default)]
-    announced: VecDeque<u64>,
+    asked: VecDeque<u64>,
 }
 
 /// The initial state of a room.
@@ -174,7 +174,7 @@ impl State {
             empty_since: away.is_empty().then_some(now),
             ended: false,
             class,
-            announced: VecDeque::new(),
+            asked: VecDeque::new(),
         };
         if let Some(lasting) = lasting.and_then(|lasting| serde_json::from_str(&lasting).ok()) {
             let Lasting { topic, locked, limit, kicks, muted } = lasting;
@@ -331,13 +331,12 @@ impl State {
                     self.note_nonces(*session, |nonces| nonces.note(noted));
                 }
             }
-            Change::Announced { number, .. } => {
-                if let Some(number) = number {
-                    self.announced.truncate(MOST_ANNOUNCED - 1);
-                    self.announced.push_front(*number);
-                }
+            Change::Asked { number } => {
+                self.asked.truncate(MOST_ASKED - 1);
+                self.asked.push_front(*number);
             }
-            Change::AllMuted { .. }
+            Change::Announced { .. }
+            | Change::AllMuted { .. }
             | Change::AllUnmuted
             | Change::Transcribed { .. }
             | Change::Restarted => {}
@@ -416,6 +415,7 @@ impl State {
             Change::Unkicked { user, .. } => self.access.kicks.has(user),
             Change::Said { .. }
             | Change::Announced { .. }
+            | Change::Asked { .. }
             | Change::Topic { .. }
             | Change::AllMuted { .. }
             | Change::AllUnmuted

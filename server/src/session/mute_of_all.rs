@@ -15,6 +15,11 @@ impl UserManager {
         }
     }
 
+    /// The mute of everyone that holds.
+    pub(crate) fn mute_of_all(&self) -> Option<Mute> {
+        *self.muted.lock()
+    }
+
     /// Ends this mute of everyone; false if it was replaced or lifted.
     pub(crate) fn end_mute_of_all(&self, mute: Mute) -> bool {
         if self.muted.lock().take_if(|muted| *muted == mute).is_none() {

@@ -7,11 +7,13 @@ use madang_protocol::notice::Notice;
 
 use super::Shared;
 use crate::{
-    cluster::{lessons::KEY_ASKED, server::ClusterServer},
+    clock,
+    cluster::{lessons::KEY_ASKED, orders::StandingOrder, server::ClusterServer},
     commands::{
         chat::Services as _,
-        elsewhere::{Elsewhere, Finding, Findings, Inquiry, answer_server},
+        elsewhere::{Elsewhere, Finding, Findings, Inquiry, KeptOrder, answer_server},
         lesson,
+        moderation::mute_sessions,
     },
     room::{
         By, Op, Room,
@@ -79,7 +81,26 @@ impl ClusterServer for Shared {
     fn tell_restored(&self, room: &Room, number: u64) {
         let text = Notice::ServersRestored.text(self.config.lang);
         // One that has ended has no members.
-        let _ = room.act_now(By::Operator, Op::AnnounceOnce { text, number });
+        let _ = room.act_now(By::Operator, Op::Once { number, op: Box::new(Op::Announce(text)) });
+    }
+
+    fn take_orders(&self, orders: Vec<StandingOrder>) {
+        let (mut bans, mut mute_of_all) = (Vec::new(), None);
+        for (order, _) in orders {
+            match serde_json::from_slice(&order) {
+                Ok(KeptOrder::Ban { banned, until }) => {
+                    bans.push((banned, until.map(|until| until.since(clock::now()))));
+                }
+                Ok(KeptOrder::MuteAll(mute)) => mute_of_all = Some(mute),
+                Err(error) => tracing::warn!(%error, "an order of the operator can't be read"),
+            }
+        }
+        for banned in self.bans.replace_kept(bans) {
+            self.close_banned(&banned);
+        }
+        if self.users.mute_of_all() != mute_of_all {
+            mute_sessions(&self.chat(), mute_of_all);
+        }
     }
 
     fn answer(&self, question: &[u8]) -> Vec<u8> {
@@ -153,5 +174,13 @@ impl Elsewhere for Shared {
         let answers = cluster.ask(&question, once, &is_enough);
         let findings = answers.answers.iter().filter_map(|answer| read(answer)).collect();
         Findings { findings, is_complete: answers.is_complete }
+    }
+    fn keep(&self, order: &KeptOrder) -> bool {
+        let kept = (serde_json::to_vec(order).expect("plain data"), order.until());
+        self.cluster.as_ref().is_some_and(|it| it.keep_order(&order.name(), Some(&kept)))
+    }
+
+    fn drop_kept(&self, order: &KeptOrder) -> bool {
+        self.cluster.as_ref().is_some_and(|it| it.keep_order(&order.name(), None))
     }
 }

@@ -132,12 +132,13 @@ impl State {
                     _ => Ok(heard.said.collect()),
                 };
             }
-            Op::Announce(text) => facts.tell(Change::Announced { text, number: None }),
-            Op::AnnounceOnce { number, .. } if self.announced.contains(&number) => {
+            Op::Announce(text) => facts.tell(Change::Announced { text }),
+            Op::Once { number, .. } if self.asked.contains(&number) => {
                 return Err(Refusal::Already);
             }
-            Op::AnnounceOnce { text, number } => {
-                facts.tell(Change::Announced { text, number: Some(number) });
+            Op::Once { number, op } => {
+                facts.note(Change::Asked { number });
+                facts.facts.extend(self.decide(by, *op, now)?);
             }
             Op::Topic(_) if self.class.is_running() && matches!(by, By::Member(_)) => {
                 return Err(Refusal::TeacherOnly);

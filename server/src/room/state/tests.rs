@@ -310,7 +310,7 @@ fn all_that_is_said_at_once_follows_in_its_order_or_nothing_does() {
     let muted = after(private(), &[(Member(1), mute(2))]);
     check(&muted, Member(2), op(), Err(Refusal::Muted { seconds: Some(60) }));
     let text = || "hear".to_owned();
-    let announced = fact(13, Change::Announced { text: text(), number: None });
+    let announced = fact(13, Change::Announced { text: text() });
     check(&private(), Operator, Op::Announce(text()), Ok(vec![announced]));
 }
 
@@ -780,7 +780,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => prop_oneof![Just(Op::Away), (quiet(), 0..3u64).prop_map(|(quiet, origin)| Op::Back { quiet, origin })],
         4 => prop::collection::vec(any_speech(), 0..3).prop_map(Op::Say),
         1 => text().prop_map(Op::Announce),
-        1 => (text(), 0..3_u64).prop_map(|(text, number)| Op::AnnounceOnce { text, number }),
+        1 => (text(), 0..3_u64).prop_map(|(text, number)| Op::Once {
+            number,
+            op: Box::new(Op::Announce(text)),
+        }),
         1 => any_mute().prop_map(Op::BringMute),
         1 => nonces().prop_map(Op::BringNonces),
         2 => text().prop_map(|topic| Op::Topic(topic.into())),
