@@ -199,6 +199,7 @@ fn a_vote_that_is_sent_again_on_another_machine_counts_once_and_changes_nothing_
     class.act(1, &asked_as(pupil(2), 2), vote(2)).expect("it counts instead");
     assert_eq!(class.counts(), Some(vec![0, 1]));
     class.act(1, &asked_as(pupil(2), 1), vote(1)).expect("it was done");
+    assert_eq!(class.counts(), Some(vec![0, 1]));
     class.act(0, &asked_as(pupil(2), 2), vote(2)).expect("it was done");
     assert_eq!(class.counts(), Some(vec![0, 1]));
     // The same nonce of somebody else is another one.
