@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_addresses_are_refused_with_the_reason() {
         #[track_caller]
         fn check(text: &str, expected: AddressError) {
             assert_eq!(text.parse::<Address>(), Err(expected));

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_nothing_is_kept() {
+    fn without_a_file_no_line_history_is_kept() {
         let history = History { path: None };
         history.add("line");
         assert_eq!(history.load(), Vec::<String>::new());

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_heard_as_the_table_says() {
+    fn mentions_are_recognised_as_the_shared_table_says() {
         let cases: Vec<serde_json::Value> =
             serde_json::from_str(include_str!("../../tests/cases/mentions.json")).expect("cases");
         assert!(cases.len() > 50);

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_shown_as_broken() {
+    fn invalid_utf8_is_shown_as_replacement_characters() {
         check(b"a\xffb", "a\u{fffd}b");
         check(b"\xb0\xa1\n", "\u{fffd}\u{fffd}\n"); // CP949
         check(b"ok\xed\x95", "ok\u{fffd}");

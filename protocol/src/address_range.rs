@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_none() {
+    fn invalid_address_ranges_are_refused() {
         for text in [
             "",
             "bob",

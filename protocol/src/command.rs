@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_means_what_the_table_says() {
+    fn input_is_parsed_as_the_shared_table_says() {
         #[derive(serde::Deserialize)]
         struct Case {
             input: String,
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_no_change_is_borrowed() {
+    fn unchanged_input_is_borrowed() {
         for line in ["hello", " 안녕", "//home", "  /who ", "/msg bob a\nb"] {
             match Input::parse(line) {
                 Input::Text(Cow::Borrowed(_)) | Input::Command(Cow::Borrowed(_)) => {}
@@ -662,7 +662,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_nobody_can_have_are_told_from_new_ones() {
+    fn invalid_names_get_an_error_that_fits_the_command() {
         assert_eq!(Command::parse("/msg a! hi"), Err(CommandError::Nobody));
         assert_eq!(Command::parse("/whois admin"), Err(CommandError::Nobody));
         assert_eq!(Command::parse("/nick admin"), Err(CommandError::Name(NameError::Reserved)));
@@ -701,7 +701,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_may_use_every_command() {
+    fn every_command_has_a_role_and_a_help_text() {
         for spec in COMMANDS {
             assert!(!spec.roles.is_empty() && spec.roles.is_sorted(), "{}", spec.name);
             assert!(spec.help.iter().all(|help| !help.is_empty()), "{}", spec.name);
@@ -761,7 +761,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_reads_the_same_again(typed in "[/ \\PCa-z\u{200B}\n]{0,12}") {
+        fn parsing_a_parsed_command_changes_nothing(typed in "[/ \\PCa-z\u{200B}\n]{0,12}") {
             if let Input::Command(line) = Input::parse(&typed) {
                 prop_assert_eq!(Input::parse(&line), Input::Command(line.clone()));
             }

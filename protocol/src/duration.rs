@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn invalid_durations_are_refused() {
         for text in [
             "",
             " ",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_rounded_up() {
+    fn remaining_time_is_rounded_up() {
         #[track_caller]
         fn check(seconds: u64, korean: &str, english: &str) {
             assert_eq!(show_about(seconds, Lang::Ko), korean);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_read_again() {
+    fn durations_can_be_parsed_as_they_are_shown() {
         for seconds in [1, 59, 60, 90, 600, 5_400, 7_200, 90_000, 172_800] {
             for lang in [Lang::Ko, Lang::En] {
                 let shown = show_duration(seconds, lang);

@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_passed_over() {
+    fn unknown_messages_are_ignored() {
         assert_eq!(ServerMessage::parse(r#"{"type":"firework","id":1}"#), None);
         assert_eq!(ServerMessage::parse("hello"), None);
     }

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_can_be_seen_is_not() {
+    fn visible_characters_are_not_invisible() {
         for c in "a1/.ㅋ가あ한🦀\u{301}\u{2801}\u{FFFC}\u{FFFD}\u{E000}".chars() {
             assert!(!is_invisible(c), "{c:?}");
         }

@@ -209,13 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_passed_over() {
+    fn particles_go_by_the_last_character_that_is_pronounced() {
         check(&["철수(반장)가", "(가을)이", "bob.이", "수학_가을반__이", "민수🙂가"], Josa::IGa);
         check(&["カナ가", "パン이", "さくら가"], Josa::IGa);
     }
 
     #[test]
-    fn where_nobody_can_tell_it_is_both() {
+    fn words_of_unknown_sound_get_both_particles() {
         for word in ["", "🙂", "...", "李", "Иван"] {
             assert_eq!(Josa::EunNeun.after(word), "은(는)", "{word}");
             assert_eq!(Josa::EuroRo.after(word), "(으)로", "{word}");

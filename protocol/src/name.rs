@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_name() {
+    fn an_empty_name_is_refused() {
         check_refused("", NameError::Empty);
         check_refused(" \t\u{3000}\r\n", NameError::Empty);
         check_refused("\0\0\u{FEFF}", NameError::Empty);

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_for_a_burst_and_shrinks_after_it() {
+    fn the_buffer_grows_for_a_burst_and_shrinks_afterwards() {
         let mut buffer = ReadBuffer::default();
         let mut read = |most: usize| {
             let count = buffer.spare().len().min(most);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_kept_as_it_is_when_it_grows_and_shrinks() {
+    fn waiting_bytes_are_kept_when_the_buffer_grows_and_shrinks() {
         let mut buffer = ReadBuffer::default();
         for (round, size) in [1, 1_500, 900, 20_000, 3, 3, 3, 3, 3].into_iter().enumerate() {
             let byte = round as u8;

@@ -356,7 +356,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_at_once_is_what_is_read_by_type(
+        fn both_ways_of_parsing_a_request_agree(
             kind in prop::sample::select(vec!["say", "login", "command", "history"]),
             fields in prop::collection::vec(field(), 0..6),
             at in 0_usize..6,
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_and_the_nonce_returned() {
+    fn invalid_requests_are_refused_with_their_nonce() {
         #[track_caller]
         fn check(line: &str, code: &str, nonce: Option<&str>) {
             let error = Request::parse(line).expect_err("refused");

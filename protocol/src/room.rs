@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_room_keys_are_refused() {
         for text in [
             "",
             "7zzzz-0abcd-efghj-kmnpq-rstvw",

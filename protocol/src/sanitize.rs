@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looked_like_a_sequence_stays_readable() {
+    fn text_that_only_resembles_a_control_sequence_stays_readable() {
         check("\x1b(안녕", "(안녕");
         check("\x1b 안녕", " 안녕");
         // Alt with a bracket, and then words.

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_of_nothing_is_none() {
+    fn an_empty_query_is_refused() {
         for query in ["", "  ", "\"\"", "\" \" \"\"", "\""] {
             assert!(Query::parse(query).is_none(), "{query:?}");
         }
@@ -357,7 +357,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_found_has_its_places(
+        fn every_match_has_its_places_in_the_text(
             word in "[가-힣ㄱ-ㅎa-cA-CÀ-ÿ]{1,3}",
             text in "[가-힣ㄱ-ㅎa-cA-CÀ-ÿ ]{0,40}",
         ) {

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_say_is_shown() {
+    fn ordinary_text_is_not_hidden() {
         for said in [
             "hi\n",
             "안녕하세요\r\n",

@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_happens_stands_between_dashes() {
+    fn other_events_are_shown_between_dashes() {
         #[track_caller]
         fn check(event: &Event, ko: &str, en: &str) {
             assert_eq!(told(event, Lang::Ko), format!("-- {ko} --\n"));
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_say_never_equals_what_the_server_says() {
+    fn messages_never_look_like_lines_of_the_server() {
         let user: std::sync::Arc<str> = "bob".into();
         let genuine: Vec<String> = [Lang::Ko, Lang::En]
             .into_iter()
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_coming_or_going_is_set_apart() {
+    fn messages_that_imitate_joins_and_leaves_are_set_apart() {
         for text in [
             "joined.",
             "left.",

@@ -321,7 +321,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(bits: u64, is_english: bool) {
+        fn room_words_can_be_parsed_as_they_are_shown(bits: u64, is_english: bool) {
             let lang = if is_english { Lang::En } else { Lang::Ko };
             let words = RoomWords::from_bits(bits, lang);
             prop_assert_eq!(RoomWords::parse(&words.to_string()), Some(words));

@@ -650,7 +650,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_hidden() {
+    fn the_ignore_list_is_limited() {
         let alice = session(1, "alice", TEXT);
         let name = |at: usize| UserName::parse(&format!("n{at}")).expect("a name");
         for at in 0..MOST_HIDDEN {

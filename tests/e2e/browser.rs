@@ -110,7 +110,7 @@ fn words_for_one_room_are_said_in_no_other() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
-fn a_name_is_gone_on_with_on_the_same_computer_only() {
+fn a_closed_tabs_name_can_be_used_again_in_the_same_browser_only() {
     drive("same_computer.mjs");
 }
 
@@ -163,7 +163,7 @@ fn an_owner_downloads_what_was_said_by_a_button() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
-fn what_needs_https_is_there_with_it_and_hidden_without() {
+fn page_features_that_need_https_are_hidden_without_it() {
     let (secure, plain) = (TestServer::start_with_tls(|_| {}), TestServer::start(|_| {}));
     let mut command = node("secure.mjs");
     command.arg(format!("https://{}/", secure.web_address()));
@@ -179,7 +179,7 @@ fn a_syllable_is_sent_when_it_is_whole() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
-fn what_people_write_is_text() {
+fn the_page_shows_messages_as_plain_text() {
     drive("hostile_text.mjs");
 }
 
@@ -215,7 +215,7 @@ fn saved_messages_are_read_back_and_no_row_moves() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
-fn what_could_not_be_saved_is_told_in_its_place_on_the_page() {
+fn the_page_marks_unsaved_messages_in_their_place() {
     let folder = TestFolder::new();
     let server = saving_server(&folder);
     let mut alice = server.login_json("alice");

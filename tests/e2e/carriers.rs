@@ -77,7 +77,7 @@ fn a_message_over_websocket_has_64_kib() {
 }
 
 #[test]
-fn who_goes_on_sending_behind_a_message_too_long_gets_the_goodbye_and_is_cut_off() {
+fn a_sender_of_an_endless_message_gets_the_goodbye_and_is_cut_off() {
     /// More than the kernels on both sides buffer if nobody reads.
     const MOST_BYTES: usize = 32 << 20;
     for (server, is_encrypted) in servers() {

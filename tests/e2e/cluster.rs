@@ -69,7 +69,7 @@ fn join(client: &mut TestClient, room: &str) -> Value {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn what_is_said_on_one_server_is_heard_on_the_other_under_the_same_id() {
+fn a_message_reaches_members_of_every_server_under_the_same_id() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = one.login_json("alice");
@@ -198,7 +198,7 @@ fn a_hundred_rooms_have_each_one_order_on_both_servers() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn what_was_acknowledged_is_there_after_redis_was_killed_and_nothing_twice() {
+fn acknowledged_messages_survive_a_restart_of_redis_and_none_is_doubled() {
     let mut cluster = Cluster::start(2);
     let mut alice = cluster.nodes[0].login_json("alice");
     let mut bob = cluster.nodes[1].login_json("bob");

@@ -90,7 +90,7 @@ fn id(message: &Value) -> u64 {
 }
 
 #[test]
-fn who_comes_back_gets_what_it_missed_and_nobody_is_told() {
+fn a_member_who_reconnects_gets_what_it_missed_and_nobody_is_told() {
     let server = TestServer::start(|_| {});
     let alice = Member::login(&server, "alice");
     let mut bob = server.login("bob");
@@ -131,7 +131,7 @@ fn the_connection_that_is_taken_over_is_told_so_and_closed() {
 /// A client that is dismissed while it is sending must not get a reset: that could overtake its
 /// goodbye.
 #[test]
-fn who_talks_on_while_it_is_dismissed_is_read_until_it_closes() {
+fn a_dismissed_client_that_goes_on_sending_is_read_until_it_closes() {
     let server = TestServer::start(|config| config.linger = DEADLINE);
     let go_on = |client: &mut TestClient| {
         for _ in 0..20 {
@@ -216,7 +216,7 @@ fn a_name_that_was_kept_in_vain_is_free() {
 }
 
 #[test]
-fn who_quits_ends_at_once() {
+fn quitting_ends_the_session_at_once() {
     let server = TestServer::start(|_| {});
     let mut bob = server.login("bob");
     let mut alice = Member::login(&server, "alice");
@@ -248,7 +248,7 @@ fn a_token_that_nobody_has_is_refused_and_a_name_may_be_asked_for() {
 }
 
 #[test]
-fn what_is_not_kept_any_more_is_a_gap() {
+fn a_member_who_reconnects_is_told_of_forgotten_events_as_a_gap() {
     let server = TestServer::start(|_| {});
     let alice = Member::login(&server, "alice");
     let mut bob = server.login("bob");
@@ -268,7 +268,7 @@ fn what_is_not_kept_any_more_is_a_gap() {
 }
 
 #[test]
-fn whispers_wait_for_who_is_away_as_far_as_they_are_kept() {
+fn whispers_wait_for_a_disconnected_member_up_to_a_limit() {
     let server = TestServer::start(|_| {});
     let mut bob = server.login("bob");
     let mut alice = Member::login(&server, "alice");
@@ -326,7 +326,7 @@ fn ownership_and_ignores_are_kept() {
 }
 
 #[test]
-fn an_owner_that_does_not_come_back_is_followed_by_the_eldest() {
+fn an_owner_who_does_not_come_back_is_replaced_by_the_longest_standing_member() {
     let server = TestServer::start(|config| config.resume_window = Duration::from_millis(200));
     let mut alice = Member::login(&server, "alice");
     let (_, key) = alice.make_room();
@@ -345,7 +345,7 @@ fn an_owner_that_does_not_come_back_is_followed_by_the_eldest() {
 }
 
 #[test]
-fn who_was_kicked_or_whose_room_has_ended_meanwhile_comes_back_to_no_room() {
+fn a_member_kicked_or_whose_room_closed_while_away_comes_back_to_no_room() {
     for (command, told) in [("/kick bob", "내보냈습니다"), ("/end", "방을 닫았습니다")]
     {
         let server = TestServer::start(|_| {});
@@ -426,7 +426,7 @@ fn a_command_whose_answer_was_lost_is_not_carried_out_twice() {
 }
 
 #[test]
-fn who_was_kicked_from_the_lobby_meanwhile_is_sent_away() {
+fn a_member_kicked_from_the_lobby_while_away_is_sent_away() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     let bob = Member::login(&server, "bob");
@@ -453,7 +453,7 @@ fn who_was_kicked_from_the_lobby_meanwhile_is_sent_away() {
 }
 
 #[test]
-fn whoever_was_here_a_moment_ago_has_its_name_again_and_no_more() {
+fn a_previous_session_gives_its_name_back_and_nothing_else() {
     let server = TestServer::start(|_| {});
     let mut alice = Member::login(&server, "alice");
     let (mark, key) = alice.make_room();

@@ -291,7 +291,7 @@ fn nick_changes_a_name_for_all_and_frees_the_old_one() {
 }
 
 #[test]
-fn me_tells_what_one_does_and_quit_may_leave_a_word() {
+fn me_shows_an_action_and_quit_can_carry_last_words() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob) = server.login_two("alice", "bob");
         bob.send("/me 손을 흔든다\n").expect_next("* bob 손을 흔든다\n");

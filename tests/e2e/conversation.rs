@@ -260,7 +260,7 @@ fn an_unknown_command_is_answered_to_its_sender_alone_with_the_nearest() {
 }
 
 #[test]
-fn what_is_said_before_a_command_comes_before_its_answer() {
+fn lines_sent_before_a_command_come_before_its_answer() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     alice.send("one\n/who\ntwo\n/hlep\nthree\n/quit\nfour\n");

@@ -47,7 +47,7 @@ fn a_message_that_costs_its_readers_too_much_is_refused_on_every_door() {
 }
 
 #[test]
-fn what_is_said_costs_a_member_at_most_2_kib_and_20_times_its_bytes() {
+fn a_message_costs_a_member_at_most_2_kib_and_20_times_its_bytes() {
     let server = TestServer::start(|_| {});
     let name = longest_name();
     let mut ear = server.login("ear");
@@ -220,7 +220,7 @@ fn answers_are_charged_to_whoever_asks() {
 }
 
 #[test]
-fn who_comes_for_the_history_and_leaves_owes_for_it_at_the_next_login() {
+fn history_is_charged_to_the_address_even_over_reconnections() {
     let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(10)));
     let mut speaker = server.login_json("speaker");
     for _ in 0..3 {
@@ -251,7 +251,7 @@ fn who_comes_for_the_history_and_leaves_owes_for_it_at_the_next_login() {
 }
 
 #[test]
-fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
+fn history_rendered_for_new_members_is_dropped_when_nobody_joins_for_a_while() {
     /// What the lobby remembers before and after a login, and whether the login worked.
     #[track_caller]
     fn check(window: Duration, is_kept: bool) {
@@ -283,7 +283,7 @@ fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
 }
 
 #[test]
-fn what_somebody_does_travels_in_one_round_like_what_they_say() {
+fn actions_travel_in_one_round_like_messages() {
     let server = TestServer::start(|config| {
         tell(config);
         config.rate_limit = None;

@@ -64,7 +64,7 @@ fn a_close_while_being_sent_to_costs_only_itself() {
 }
 
 #[test]
-fn who_closes_its_sending_side_leaves_and_is_sent_what_waits() {
+fn a_half_closed_client_leaves_and_is_sent_what_waits() {
     let server = TestServer::start(|_| {});
     let mut bob = server.login("bob");
     let mut alice = server.login("alice");
@@ -77,7 +77,7 @@ fn who_closes_its_sending_side_leaves_and_is_sent_what_waits() {
 }
 
 #[test]
-fn who_closes_its_sending_side_and_does_not_read_holds_nothing_up() {
+fn a_half_closed_client_that_does_not_read_holds_nothing_up() {
     let server = TestServer::start(|config| {
         config.unsent_bytes = 4 * 1_024;
         // Lines for it are still queued when its name becomes free.

@@ -342,7 +342,7 @@ fn json_begins_at_once_and_a_goodbye_is_its_last_message() {
 }
 
 #[test]
-fn who_closes_has_left_however_it_closed() {
+fn every_way_of_closing_a_websocket_is_a_leave() {
     let server = TestServer::start(|_| {});
     let mut watcher = server.login("watcher");
     for (name, close) in [("one", Some(1000)), ("two", Some(1001)), ("three", None)] {
@@ -412,7 +412,7 @@ fn a_json_session_outlives_every_end_but_1000() {
 }
 
 #[test]
-fn who_is_taken_over_is_closed_with_4001() {
+fn a_replaced_connection_is_closed_with_4001() {
     let server = TestServer::start(|_| {});
     let mut first = WebSocketClient::open_json(server.web_address());
     let welcome = first.login_json("alice");

@@ -300,7 +300,7 @@ fn the_owner_of_a_private_room_gets_what_it_remembers_and_nothing_is_on_disk() {
 }
 
 #[test]
-fn only_those_get_one_who_may() {
+fn ordinary_members_and_wrong_arguments_get_no_transcript() {
     let server = in_memory();
     let mut kim = teacher(&server, "math");
     let mut bob = json_client(&server, "bob", Some("math"));
@@ -361,7 +361,7 @@ fn link_on(server: &TestServer, count: usize) -> String {
 }
 
 #[test]
-fn what_was_forgotten_is_in_no_file() {
+fn a_transcript_has_no_deleted_messages() {
     let folder = TestFolder::new();
     let server = saving(&folder);
     let mut kim = teacher(&server, "math");
@@ -417,7 +417,7 @@ fn without_a_port_for_browsers_it_is_told_what_to_do_instead() {
 }
 
 #[test]
-fn a_long_room_is_sent_as_it_is_read_and_who_does_not_read_is_dropped_alone() {
+fn a_long_download_is_streamed_and_only_a_stalled_reader_is_dropped() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let server = TestServer::start(|config| {

@@ -95,7 +95,7 @@ fn closed_rooms(server: &TestServer) -> ([String; 2], [TestClient; 2]) {
 }
 
 #[test]
-fn who_is_refused_a_room_has_no_name_until_another_is_chosen() {
+fn after_a_refused_room_no_name_is_taken_until_another_room_is_chosen() {
     in_both_languages(|server, say| {
         let ([locked, full], owners) = closed_rooms(server);
         let mut lobby = server.login("watcher");

@@ -221,7 +221,7 @@ fn a_packet_that_cuts_a_character_waits_for_the_rest() {
 }
 
 #[test]
-fn what_packet_peers_get_is_whole_lines_however_fast_they_come() {
+fn packet_peers_get_whole_lines_however_fast_they_come() {
     let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
     let mut bob = server.login("bob");
     let mut alice = server.connect();
@@ -327,7 +327,7 @@ fn a_telnet_that_types_by_the_character_is_a_terminal_and_no_packet_peer() {
 }
 
 #[test]
-fn backspaces_of_who_sends_lines_are_controls() {
+fn backspaces_in_whole_lines_are_removed_as_controls() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     alice.send("ab\u{8}\u{7f}c\n").expect_next("[alice] abc\n");
@@ -361,7 +361,7 @@ fn telnet_options_are_refused_once_each_and_never_reach_text() {
 }
 
 #[test]
-fn who_speaks_telnet_ends_lines_and_is_no_packet_peer() {
+fn a_telnet_client_ends_lines_and_is_no_packet_peer() {
     let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(1));
     let mut alice = server.connect();
     alice.expect("로그인ID:");
@@ -579,7 +579,7 @@ fn a_peer_whose_enter_is_a_cr_talks() {
 }
 
 #[test]
-fn no_command_hides_behind_a_cr_in_the_line_of_who_ends_lines_with_lf() {
+fn a_cr_does_not_end_the_lines_of_a_peer_that_ends_them_with_lf() {
     let server = TestServer::start(|_| {});
     for end in ["\n", "\r\n", "\r\0"] {
         let mut alice = server.connect();

@@ -56,7 +56,7 @@ fn bad_frames_are_answered_with_their_code() {
 }
 
 #[test]
-fn what_came_whole_before_a_bad_frame_is_said() {
+fn messages_before_a_bad_frame_are_said() {
     let server = TestServer::start(|_| {});
     let mut member = server.login("member");
     let cases = [(frame(0x82, "hi"), 1003), (frame(0x81, b"\xff"), 1007), (frame(0xc1, ""), 1002)];
@@ -155,7 +155,7 @@ fn a_message_is_not_late_because_nobody_read_it() {
 }
 
 #[test]
-fn who_does_not_answer_a_ping_is_gone() {
+fn a_client_that_does_not_answer_pings_is_dropped() {
     const PONG_TIMEOUT: Duration = Duration::from_secs(3);
     let server = TestServer::start(|config| {
         config.websocket.ping_interval = Duration::from_millis(100);
@@ -227,7 +227,7 @@ fn pings_whose_answers_are_not_read_end_the_reading() {
 }
 
 #[test]
-fn what_follows_a_refusal_is_read_only_for_a_while() {
+fn little_is_read_after_a_refusal() {
     /// More than the kernels hold for a connection.
     const FLOOD_BYTES: usize = 20 << 20;
     /// Read before the refusal, and after it, so that no reset overtakes the refusal.

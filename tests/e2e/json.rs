@@ -304,7 +304,7 @@ fn commands_are_answered_with_their_nonce_and_acknowledged() {
 }
 
 #[test]
-fn what_is_no_request_is_an_error_and_no_end() {
+fn an_invalid_request_is_an_error_but_not_the_end() {
     #[track_caller]
     fn check(client: &mut TestClient, line: &str, code: &str, nonce: Option<&str>) {
         client.send(format!("{line}\n"));

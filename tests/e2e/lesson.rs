@@ -181,7 +181,7 @@ fn a_lesson_from_its_beginning_to_its_end() {
 }
 
 #[test]
-fn what_is_sent_twice_at_once_while_slow_is_said_once_or_refused_each_time() {
+fn in_slow_mode_a_line_sent_twice_at_once_is_said_once_or_refused_each_time() {
     let server = start(|_| {});
     let mut kim = begin(&server);
     kim.command("/slow 1h");
@@ -202,7 +202,7 @@ fn what_is_sent_twice_at_once_while_slow_is_said_once_or_refused_each_time() {
 
 /// What each may do in which mode, by each door.
 #[test]
-fn what_listening_and_slow_forbid_is_the_same_by_every_door() {
+fn listening_and_slow_mode_forbid_the_same_at_every_door() {
     let server = start(|_| {});
     let mut kim = begin(&server);
     let mut text = server.login("text");
@@ -517,7 +517,7 @@ fn three_hundred_vote_in_one_poll_and_change_their_minds() {
 }
 
 #[test]
-fn who_comes_back_in_mid_poll_finds_their_vote_and_their_hand() {
+fn a_pupil_who_reconnects_during_a_poll_has_their_vote_and_raised_hand() {
     let server = start(|_| {});
     let mut kim = begin(&server);
     let mut bob = server.connect();
@@ -735,7 +735,7 @@ fn a_hand_goes_down_whose_owner_does_not_come_back_after_a_restart() {
 }
 
 #[test]
-fn what_a_teacher_whispers_is_marked_by_every_door_and_when_it_was_kept() {
+fn whispers_of_a_teacher_are_marked_at_every_door_and_when_delivered_later() {
     let server = start(|_| {});
     let mut kim = begin(&server);
     let mut ko = server.login("ko");

@@ -50,7 +50,7 @@ fn the_login_deadline_holds_against_a_peer_that_talks() {
 }
 
 #[test]
-fn who_is_silent_is_closed_at_the_deadline_and_a_member_is_not() {
+fn a_client_silent_at_the_prompt_is_closed_and_a_silent_member_is_not() {
     let server = TestServer::start(|config| config.login_timeout = Duration::from_secs(3));
     let mut member = server.login("member");
     let mut silent = server.connect();
@@ -91,7 +91,7 @@ fn three_lines() -> RateLimit {
 }
 
 #[test]
-fn who_is_delayed_delays_nobody_else() {
+fn a_delayed_member_delays_nobody_else() {
     let server = TestServer::start(|config| config.rate_limit = Some(three_lines()));
     let mut bob = server.login("bob");
     let mut alice = server.login("alice");
@@ -119,7 +119,7 @@ fn say_and_reconnect(address: SocketAddr, name: &str, deadline: Instant) -> usiz
 }
 
 #[test]
-fn who_reconnects_says_no_more_than_who_stays() {
+fn reconnecting_gains_no_extra_lines() {
     const PEERS: usize = 40;
     let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(10)));
     let address = server.address();
@@ -197,7 +197,7 @@ fn a_class_behind_one_address_logs_in_at_once() {
 }
 
 #[test]
-fn a_reset_ends_the_wait_of_who_is_delayed() {
+fn a_reset_ends_the_wait_of_a_delayed_member() {
     let server = TestServer::start(|config| config.rate_limit = Some(three_lines()));
     let mut bob = server.login("bob");
     let mut alice = server.login("alice");
@@ -207,7 +207,7 @@ fn a_reset_ends_the_wait_of_who_is_delayed() {
 }
 
 #[test]
-fn stopping_ends_the_wait_of_who_is_delayed() {
+fn stopping_ends_the_wait_of_a_delayed_member() {
     let mut server = TestServer::start(|config| config.rate_limit = Some(three_lines()));
     let mut alice = server.login("alice");
     alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
@@ -251,7 +251,7 @@ fn answers_that_are_not_read_end_the_reading() {
 }
 
 #[test]
-fn a_peer_too_many_is_told_so_and_there_is_room_when_one_has_left() {
+fn a_full_server_refuses_peers_and_takes_one_when_another_has_left() {
     let server = TestServer::start(|config| config.max_connections = Some(2));
     let mut alice = server.login("alice");
     let bob = server.login("bob");

@@ -117,14 +117,14 @@ fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64
 }
 
 #[test]
-fn a_counted_conversation_is_what_the_numbers_tell() {
+fn the_metrics_of_a_conversation_are_exact() {
     let server = TestServer::start_with_tls(tell);
     let (_present, expected) = conversation(&server);
     expect_samples(&server, &expected);
 }
 
 #[test]
-fn what_is_refused_is_counted_by_its_reason() {
+fn refusals_are_counted_by_reason() {
     let server = TestServer::start(tell);
     answer(server.web_address(), "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut alice = server.login_json("alice");
@@ -150,7 +150,7 @@ fn what_is_refused_is_counted_by_its_reason() {
 }
 
 #[test]
-fn what_comes_back_from_echo_is_counted_as_it_came() {
+fn messages_to_the_echo_are_counted_once() {
     let server = TestServer::start(tell);
     let mut client = WebSocketClient::open(server.web_address(), "/echo", &[]);
     client.send("a").expect_next("echo : a");
@@ -186,7 +186,7 @@ fn bytes_are_counted_each_way() {
 }
 
 #[test]
-fn what_waits_and_what_is_skipped_is_counted() {
+fn waiting_and_skipped_output_is_counted() {
     let server = TestServer::start(|config| {
         tell(config);
         config.outbox_bytes = 1_000;
@@ -210,7 +210,7 @@ fn what_waits_and_what_is_skipped_is_counted() {
 }
 
 #[test]
-fn nothing_but_the_numbers_is_told_there_and_they_nowhere_else() {
+fn the_metrics_port_serves_only_metrics_and_no_other_port_does() {
     let server = TestServer::start(|config| {
         tell(config);
         config.max_connections = Some(1);

@@ -343,7 +343,7 @@ fn end_closes_the_room_for_all_and_for_good() {
 }
 
 #[test]
-fn only_the_owner_may_and_only_with_others_who_are_here() {
+fn only_the_owner_moderates_and_only_other_members() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob, _key) = private_room(server);
         let _carol = server.login("carol");
@@ -402,7 +402,7 @@ fn owner_hands_the_room_over() {
 }
 
 #[test]
-fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
+fn ownership_passes_to_the_longest_standing_member() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob, key) = private_room(server);
         let mut carol = server.connect();
@@ -467,7 +467,7 @@ fn an_ended_mute_is_told_once_whoever_ends_it() {
 }
 
 #[test]
-fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
+fn a_member_muted_by_the_operator_says_nothing_to_anybody_at_any_door() {
     Member::at_every_door("alice", |server, mut alice| {
         let mut bob = server.login("bob");
         bob.send("/msg alice hi\n").expect("hi\n");
@@ -518,7 +518,7 @@ fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
 }
 
 #[test]
-fn whom_the_owner_mutes_may_whisper_and_speak_elsewhere() {
+fn a_member_muted_by_the_owner_may_whisper_and_speak_elsewhere() {
     Member::at_every_door("bob", |server, mut bob| {
         let mut alice = server.login("alice");
         let key = alice.make_room();
@@ -540,7 +540,7 @@ fn whom_the_owner_mutes_may_whisper_and_speak_elsewhere() {
 }
 
 #[test]
-fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
+fn a_kicked_member_is_kept_out_at_any_door_and_led_to_the_lobby() {
     Member::at_every_door("bob", |server, mut bob| {
         let mut alice = server.login("alice");
         let key = alice.make_room();
@@ -584,7 +584,7 @@ fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
 }
 
 #[test]
-fn who_is_kicked_from_the_lobby_is_sent_away_and_not_let_in_at_any_door() {
+fn a_member_kicked_from_the_lobby_is_sent_away_and_kept_out_at_every_door() {
     Member::at_every_door("bob", |server, mut bob| {
         let token = bob.token.take();
         let mut alice = server.login("alice");
@@ -648,7 +648,7 @@ fn a_kick_from_a_public_room_outlives_the_room() {
 }
 
 #[test]
-fn who_ends_a_room_is_taken_to_the_lobby_at_any_door() {
+fn an_owner_who_closes_the_room_is_taken_to_the_lobby_at_any_door() {
     Member::at_every_door("alice", |server, mut alice| {
         let mut bob = server.login("bob");
         alice.all_of("/new");
@@ -666,7 +666,7 @@ fn who_ends_a_room_is_taken_to_the_lobby_at_any_door() {
 }
 
 #[test]
-fn what_the_operator_says_reaches_those_in_no_room_too() {
+fn announcements_also_reach_people_in_no_room() {
     Member::at_every_door("bob", |server, mut bob| {
         bob.all_of("/join math");
         server.operate("/kick bob");

@@ -59,7 +59,7 @@ fn names_that_look_or_read_the_same_are_in_use() {
 }
 
 #[test]
-fn what_is_no_name_is_told_why_and_asked_again() {
+fn a_bad_name_is_refused_with_the_reason_and_asked_for_again() {
     let server = TestServer::start(|config| config.login_tries = 100);
     let mut client = server.connect();
     client.expect("로그인ID:");

@@ -88,7 +88,7 @@ fn a_burst_far_above_the_mailbox_bound_loses_nothing() {
 }
 
 #[test]
-fn who_comes_in_the_middle_of_a_flood_is_told_all_from_its_coming_on() {
+fn a_member_who_joins_during_a_flood_gets_everything_from_then_on() {
     let server = TestServer::start(roomy);
     let enough = Arc::new(AtomicBool::new(false));
     let speakers: Vec<JoinHandle<()>> = ["s1", "s2", "s3", "s4"]

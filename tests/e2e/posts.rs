@@ -47,7 +47,7 @@ fn ko(notice: Notice<'_>) -> String {
 }
 
 #[test]
-fn what_is_posted_is_said_under_a_name_that_is_kept_for_its_token() {
+fn a_post_is_said_under_a_name_reserved_by_its_token() {
     let server = TestServer::start(|config| config.resume_window = NEVER);
     let mut alice = server.login("alice");
     let token = say(&server, "/any/prefix/rooms/lobby", "Name: bot\r\n", "hello\n");
@@ -103,7 +103,7 @@ fn a_member_who_posts_goes_to_the_room_of_the_message() {
 }
 
 #[test]
-fn what_can_not_be_posted_has_its_status_and_is_not_said() {
+fn bad_posts_are_refused_with_their_status_and_not_said() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     let http = |notice: HttpNotice<'_>| notice.text(Lang::Ko);
@@ -300,7 +300,7 @@ fn messages_with_one_token_take_turns() {
 }
 
 #[test]
-fn what_is_posted_to_a_saved_room_is_on_disk_when_it_is_answered() {
+fn a_post_to_a_saved_room_is_on_disk_before_its_answer() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let server = TestServer::start(|config| config.journal = Some(JournalConfig::of(&data)));

@@ -161,7 +161,7 @@ fn a_room_is_gone_with_its_history_when_that_while_is_over() {
 }
 
 #[test]
-fn who_comes_by_link_is_never_seen_in_the_lobby() {
+fn a_member_who_joins_by_link_is_never_seen_in_the_lobby() {
     let server = TestServer::start(|_| {});
     let mut lobby = server.login_json("lobbyist");
     let mut alice = server.login_json("alice");

@@ -179,7 +179,7 @@ fn going_to_a_room_is_told_as_entered_and_joined() {
 }
 
 #[test]
-fn what_changes_for_all_is_an_event() {
+fn changes_for_everyone_are_events() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_json("alice");
     let mut bob = server.login_json("bob");
@@ -244,7 +244,7 @@ fn whispers_are_numbered_and_reach_one_alone() {
 }
 
 #[test]
-fn moderation_is_an_event_with_who_did_it() {
+fn moderation_events_name_the_moderator() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_json("alice");
     let mut bob = server.login_json("bob");
@@ -335,7 +335,7 @@ fn moderation_is_an_event_with_who_did_it() {
 }
 
 #[test]
-fn the_operators_deeds_have_nobody_who_did_them() {
+fn events_by_the_operator_name_no_user() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_json("alice");
     let mut event = |line: &str| {
@@ -453,7 +453,7 @@ fn a_repeated_nonce_is_answered_by_the_same_ack_and_nothing_is_done_twice() {
 }
 
 #[test]
-fn what_was_said_by_a_command_is_acked_with_its_id_on_the_websocket_too() {
+fn a_message_said_by_a_command_is_acknowledged_with_its_id_over_websocket_too() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_websocket_json("alice");
     let request = json!({"type": "command", "line": "/나 손을 흔든다", "nonce": "m"});

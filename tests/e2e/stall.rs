@@ -162,7 +162,7 @@ fn answers_to_a_slow_reader_are_never_skipped() {
 }
 
 #[test]
-fn who_never_reads_is_dropped_and_the_operator_is_told() {
+fn a_member_who_never_reads_is_dropped_and_the_operator_is_told() {
     const STALL_TIMEOUT: Duration = Duration::from_secs(1);
     let server = TestServer::start(|config| config.stall_timeout = STALL_TIMEOUT);
     let _slow = login_stalled(&server, "slow");
@@ -189,7 +189,7 @@ fn who_never_reads_is_dropped_and_the_operator_is_told() {
 }
 
 #[test]
-fn who_reads_slowly_but_steadily_is_not_dropped() {
+fn a_slow_but_steady_reader_is_not_dropped() {
     const STALL_TIMEOUT: Duration = Duration::from_secs(3);
     /// How many lines it stays behind, and how long it takes to read one.
     const BEHIND: usize = 20;

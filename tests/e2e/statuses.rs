@@ -129,7 +129,7 @@ fn every_method_has_its_status_in_every_state_of_a_room() {
 }
 
 #[test]
-fn what_is_no_request_is_refused_before_anybody_comes() {
+fn malformed_requests_are_refused_before_anybody_joins() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     let long = "x".repeat(9_000);

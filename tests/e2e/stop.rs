@@ -83,7 +83,7 @@ fn five_hundred_members_wait_for_one_stalled_as_long_as_a_stop_may_take() {
 }
 
 #[test]
-fn what_was_accepted_before_is_delivered_to_all_alike() {
+fn messages_accepted_before_a_stop_are_delivered_to_everyone_alike() {
     let mut server = TestServer::start(|config| {
         config.outbox_bytes = 64 << 20;
         config.stop_timeout = NEVER;

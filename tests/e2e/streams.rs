@@ -212,7 +212,7 @@ fn a_stream_of_events_has_ids_and_catches_up_exactly() {
 }
 
 #[test]
-fn what_memory_has_lost_is_told_as_a_gap() {
+fn a_stream_is_told_of_forgotten_events_as_a_gap() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     let mut first = stream(&server, "/rooms/lobby", SSE);
@@ -246,7 +246,7 @@ fn what_memory_has_lost_is_told_as_a_gap() {
 }
 
 #[test]
-fn what_is_on_disk_is_caught_up_with() {
+fn a_stream_catches_up_with_saved_events() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let with_data = |config: &mut Config| config.journal = Some(JournalConfig::of(&data));
@@ -411,7 +411,7 @@ fn a_private_room_is_streamed_for_its_key() {
 }
 
 #[test]
-fn what_is_refused_has_its_status_and_one_line() {
+fn a_refused_stream_has_its_status_and_one_line() {
     let server = TestServer::start(|config| config.max_rooms = 9);
     let mut alice = server.login("alice");
     alice.send("/join math\n").expect("[alice]님이 입장했습니다.\n");

@@ -49,7 +49,7 @@ impl Witnesses {
 }
 
 #[test]
-fn there_are_at_least_63_of_them() {
+fn the_list_has_at_least_63_unwanted_controls() {
     assert!(controls().len() >= 63, "{}", controls().len());
     assert!(controls().into_iter().all(is_unwanted));
 }

@@ -22,7 +22,7 @@ fn characters_cut_between_reads_stay_whole() {
 }
 
 #[test]
-fn what_is_not_utf8_is_refused_to_its_sender_alone() {
+fn only_the_sender_is_told_that_a_line_is_not_utf8() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     let mut bob = server.login("bob");
@@ -56,7 +56,7 @@ fn a_name_that_is_not_utf8_is_refused_and_asked_again() {
 }
 
 #[test]
-fn what_is_said_is_shown_composed() {
+fn messages_are_shown_in_composed_form() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login("alice");
     alice.send("\u{1112}\u{1161}\u{11ab} e\u{301}\n").expect_next("[alice] 한 é\n");

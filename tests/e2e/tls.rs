@@ -75,7 +75,7 @@ fn either_version_of_tls_will_do() {
 }
 
 #[test]
-fn who_speaks_no_tls_is_told_so_and_closed() {
+fn a_client_without_tls_is_told_so_and_closed() {
     let server = TestServer::start_with_tls(|config| {
         config.handshake_timeout = Duration::from_millis(200);
     });
@@ -93,7 +93,7 @@ fn who_speaks_no_tls_is_told_so_and_closed() {
 }
 
 #[test]
-fn tls_where_none_is_taken_is_told_so_and_closed() {
+fn tls_on_a_port_without_tls_is_told_so_and_closed() {
     let server = TestServer::start(|_| {});
     let mut client = TestClient::connect(server.address());
     client.send(old_hello(3));
@@ -177,7 +177,7 @@ fn a_handshake_has_its_time_and_dripping_moves_no_deadline() {
 }
 
 #[test]
-fn a_handshake_that_is_none_ends_with_an_alert() {
+fn a_broken_handshake_ends_with_an_alert() {
     #[track_caller]
     fn check(server: &TestServer, number: u32, bytes: &[u8], alert: u8, reason: &str) {
         let mut stream = TcpStream::connect(server.tls_address()).expect("it listens");
@@ -268,7 +268,7 @@ fn a_peer_that_never_ends_a_line_is_understood() {
 }
 
 #[test]
-fn who_reads_late_gets_all_in_order() {
+fn a_late_reader_over_tls_gets_everything_in_order() {
     const LINES: usize = 200;
     let server = TestServer::start_with_tls(|_| {});
     let mut slow = login_stalled(&server, "slow");
@@ -292,7 +292,7 @@ fn long_words(line: usize) -> String {
 }
 
 #[test]
-fn who_does_not_read_is_skipped_and_told() {
+fn a_reader_over_tls_that_falls_behind_is_skipped_and_told() {
     const LINES: usize = 3_000;
     let server = TestServer::start_with_tls(|config| config.stall_timeout = NEVER);
     let mut late = login_stalled(&server, "late");
@@ -321,7 +321,7 @@ fn who_does_not_read_is_skipped_and_told() {
 }
 
 #[test]
-fn who_never_reads_is_dropped() {
+fn a_reader_over_tls_that_never_reads_is_dropped() {
     let server = TestServer::start_with_tls(|config| {
         config.stall_timeout = Duration::from_secs(1);
     });

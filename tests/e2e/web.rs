@@ -154,7 +154,7 @@ fn only_json_is_agreed_to_as_a_subprotocol() {
 }
 
 #[test]
-fn what_follows_the_request_at_once_is_not_lost() {
+fn bytes_right_behind_the_handshake_are_not_lost() {
     let server = TestServer::start(|_| {});
     let web = server.web_address();
     let mut bytes = WebSocketClient::request(web, "/echo", &[]).into_bytes();
@@ -166,7 +166,7 @@ fn what_follows_the_request_at_once_is_not_lost() {
 }
 
 #[test]
-fn a_trusted_proxy_is_believed_whose_connection_it_passes_on() {
+fn the_address_that_a_trusted_proxy_forwards_is_used() {
     let server = TestServer::start(|config| {
         config.trust_proxy = vec!["127.0.0.0/8".parse().expect("a range")];
         config.max_per_address = Some(2);
@@ -219,7 +219,7 @@ fn a_class_behind_one_address_loads_the_page_at_once() {
 }
 
 #[test]
-fn whoever_reads_that_they_are_in_takes_no_place_among_the_logins() {
+fn a_member_who_has_read_their_welcome_no_longer_counts_as_logging_in() {
     let server = TestServer::start(|config| {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
         config.max_logins_per_address = 1;
@@ -276,7 +276,7 @@ fn a_full_server_says_so_in_http_too() {
 }
 
 #[test]
-fn several_addresses_and_none_can_be_listened_at() {
+fn the_web_port_listens_at_several_addresses_or_at_none() {
     let free = Listen::At((Ipv4Addr::LOCALHOST, 0).into());
     let server = TestServer::start(|config| {
         config.web = vec![free, Listen::Everywhere(0)];
@@ -288,7 +288,7 @@ fn several_addresses_and_none_can_be_listened_at() {
 }
 
 #[test]
-fn stopping_does_not_wait_for_who_has_not_asked_yet() {
+fn stopping_does_not_wait_for_unfinished_requests() {
     let mut server = TestServer::start(|config| {
         (config.head_timeout, config.stop_timeout) = (NEVER, NEVER);
     });

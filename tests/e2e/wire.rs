@@ -88,7 +88,7 @@ fn lines_and_a_syllable_that_was_cut_are_explained() {
 }
 
 #[test]
-fn what_is_sent_outside_of_rounds_is_explained() {
+fn answers_and_whispers_are_explained() {
     let server = TestServer::start(|_| {});
     let (mut alice, mut bob) = server.login_two("alice", "bob");
     alice.send("/wire on\n").expect_next(begun(WireFraming::Lines, false));

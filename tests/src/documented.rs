@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_builds_a_program_first_becomes_what_starts_it() {
+    fn cargo_run_becomes_the_installed_program() {
         #[track_caller]
         fn check(command: &str, expected: &str) {
             assert_eq!(as_installed(command), expected);

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_somebody_writes_never_stands_where_names_begin() {
+    fn wrapped_text_never_starts_in_the_column_of_names() {
         #[track_caller]
         fn check(text: &str, expected: &str) {
             assert_eq!(hang(text, 20), expected);

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_painted_is_not() {
+    fn codes_that_are_invalid_or_too_large_are_not_painted() {
         let impossible = Err(NotPainted::Impossible);
         assert_eq!(paint_code(DOT, Palette::Plain, (80, 24)), impossible);
         for other in ["", "hello", "██\n█", "██\n██"] {

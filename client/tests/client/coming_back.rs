@@ -38,7 +38,7 @@ fn pong(peer: &mut Peer) {
 }
 
 #[test]
-fn what_was_missed_is_counted_and_shown_once_and_what_was_typed_is_kept() {
+fn missed_lines_are_counted_and_shown_once_and_the_draft_is_kept() {
     let (server, mut terminal, mut peer) = start(&[]);
     peer.said("bob", "before");
     terminal.expect_row(" [bob] before");
@@ -71,7 +71,7 @@ fn what_was_missed_is_counted_and_shown_once_and_what_was_typed_is_kept() {
 }
 
 #[test]
-fn what_was_missed_stands_in_the_order_in_which_it_happened() {
+fn missed_messages_and_whispers_are_shown_in_order_of_time() {
     let (server, mut terminal, peer) = start(&[]);
     drop(peer);
     terminal.expect_last(&["[lobby offline]"]);
@@ -107,7 +107,7 @@ fn what_was_missed_stands_in_the_order_in_which_it_happened() {
 }
 
 #[test]
-fn what_is_said_meanwhile_is_sent_once() {
+fn lines_entered_offline_are_sent_once() {
     let (server, mut terminal, mut peer) = start(&[]);
     terminal.enter("sent, not answered");
     let (_, nonce) = peer.say();
@@ -142,7 +142,7 @@ fn what_is_said_meanwhile_is_sent_once() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_told_of_once() {
+fn a_line_without_an_answer_is_reported_once() {
     let (_server, mut terminal, mut peer) = start(&[]);
     terminal.enter("hello?");
     let (text, nonce) = peer.say();
@@ -158,7 +158,7 @@ fn a_server_that_does_not_answer_is_told_of_once() {
 }
 
 #[test]
-fn a_session_that_has_ended_is_begun_anew_and_doubts_are_told() {
+fn an_expired_session_is_replaced_and_doubtful_lines_are_reported() {
     let (server, mut terminal, mut peer) = start(&[]);
     terminal.enter("in doubt");
     peer.say();
@@ -190,7 +190,7 @@ fn a_session_that_was_taken_over_stays_there() {
 }
 
 #[test]
-fn without_reconnecting_a_lost_connection_is_the_end() {
+fn with_no_reconnect_a_lost_connection_ends_the_client() {
     let (_server, mut terminal, peer) = start(&["--no-reconnect"]);
     terminal.type_text("쓰던");
     terminal.expect_last(&["[lobby 1] 쓰던"]);
@@ -200,7 +200,7 @@ fn without_reconnecting_a_lost_connection_is_the_end() {
 }
 
 #[test]
-fn one_can_leave_while_there_is_no_connection() {
+fn quitting_works_while_offline() {
     let (server, mut terminal, peer) = start(&[]);
     drop(peer);
     terminal.expect_screen("the loss", |rows| unwrapped(rows).contains(LOST));
@@ -229,7 +229,7 @@ fn a_whisper_that_comes_twice_is_shown_once() {
 }
 
 #[test]
-fn a_reply_is_for_whoever_had_whispered_by_then() {
+fn a_reply_typed_offline_goes_to_the_last_whisperer_of_that_moment() {
     let (server, mut terminal, mut peer) = start(&[]);
     let whisper = |peer: &mut Peer, number: u64, user: &str| {
         peer.send(&format!(
@@ -250,7 +250,7 @@ fn a_reply_is_for_whoever_had_whispered_by_then() {
 }
 
 #[test]
-fn links_that_were_good_for_nothing_make_the_next_one_later() {
+fn failed_logins_lengthen_the_pause_before_the_next_connection() {
     let (server, _terminal, mut peer) = start(&[]);
     for _ in 0..3 {
         drop(peer);

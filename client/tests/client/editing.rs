@@ -38,7 +38,7 @@ fn start_with(
 const PLAIN: [&str; 4] = ["--time", "never", "--color", "never"];
 
 #[test]
-fn what_arrives_scrolls_above_a_half_typed_hangul_line() {
+fn messages_scroll_above_a_half_typed_hangul_line() {
     for (columns, rows) in [(80, 24), (40, 10)] {
         let (_server, mut terminal, mut peer) = start(&PLAIN, columns, rows);
         terminal.type_text("반쯤 쓴 줄");
@@ -491,7 +491,7 @@ fn the_prompt_tells_room_and_count_and_keeps_the_line() {
 }
 
 #[test]
-fn names_have_colours_own_lines_a_mark_and_calls_a_bell() {
+fn names_have_colours_own_lines_a_mark_and_mentions_a_bell() {
     let (_server, mut terminal, mut peer) = start(&["--time", "never"], 80, 24);
     peer.said("me", "mine");
     peer.said("bob", "hello");
@@ -542,7 +542,7 @@ fn colours_and_bells_are_off_where_they_are_not_wanted() {
 }
 
 #[test]
-fn the_bell_rings_for_whom_it_should() {
+fn the_bell_rings_as_its_flag_says() {
     #[track_caller]
     fn check(bell: &str, [of_own, of_others, of_calls, of_whispers]: [usize; 4]) {
         let args = [&PLAIN[..], &["--bell", bell]].concat();
@@ -568,7 +568,7 @@ fn the_bell_rings_for_whom_it_should() {
 }
 
 #[test]
-fn times_are_those_of_where_one_is_and_days_are_told() {
+fn times_are_local_and_days_are_announced() {
     #[track_caller]
     fn check(args: &[&str], expected: &[&str]) {
         let args = [&["--color", "never"], args].concat();
@@ -586,7 +586,7 @@ fn times_are_those_of_where_one_is_and_days_are_told() {
 }
 
 #[test]
-fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
+fn line_history_outlasts_the_run_but_leaves_out_private_lines() {
     let folder = std::env::temp_dir().join(format!("madang-typed-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     let path: PathBuf = folder.join("history");

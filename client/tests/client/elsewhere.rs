@@ -62,7 +62,7 @@ fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
 }
 
 #[test]
-fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
+fn a_draft_survives_a_restart_and_the_up_arrow_recalls_unsent_lines() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
     terminal.enter_offline("the secret");
     terminal.type_text("half a");
@@ -84,7 +84,7 @@ fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
 }
 
 #[test]
-fn a_draft_of_a_private_room_is_said_in_the_lobby_only_on_second_thoughts() {
+fn a_draft_of_a_private_room_is_said_in_the_lobby_only_after_a_second_enter() {
     let (server, mut terminal, peer) = start(PRIVATE);
     terminal.type_text("the sec");
     terminal.expect_last(&["[private-k3f9 1] the sec"]);
@@ -149,7 +149,7 @@ fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
 }
 
 #[test]
-fn a_room_that_takes_nobody_back_leads_to_the_lobby_with_nothing_said() {
+fn if_a_room_refuses_the_return_the_client_goes_to_the_lobby_and_says_nothing() {
     for code in ["no_such_room", "room_locked", "room_full", "kicked"] {
         let (server, mut terminal) = start_and_lose(PRIVATE);
         terminal.enter_offline("the secret");
@@ -164,7 +164,7 @@ fn a_room_that_takes_nobody_back_leads_to_the_lobby_with_nothing_said() {
 }
 
 #[test]
-fn words_that_meet_a_removal_on_the_way_come_back() {
+fn a_line_that_crosses_a_removal_returns_to_the_input() {
     for code in ["other_room", "no_room"] {
         let (_server, mut terminal, mut peer) = start(PRIVATE);
         terminal.enter("the secret");
@@ -177,7 +177,7 @@ fn words_that_meet_a_removal_on_the_way_come_back() {
 }
 
 #[test]
-fn what_is_typed_behind_a_join_waits_for_it() {
+fn lines_typed_after_a_join_wait_for_its_answer() {
     let (_server, mut terminal, mut peer) = start("lobby");
     terminal.enter("/join #nothing");
     assert!(peer.line().contains("/join"));
@@ -201,7 +201,7 @@ fn what_is_typed_behind_a_join_waits_for_it() {
 }
 
 #[test]
-fn what_is_typed_before_a_refusal_is_read_is_said_only_on_second_thoughts() {
+fn a_line_typed_while_a_join_is_refused_is_sent_only_after_a_second_enter() {
     for (command, code) in [("/join #nothing", "no_such_room"), ("/new", "too_many_rooms")] {
         let (_server, mut terminal, mut peer) = start("lobby");
         terminal.enter(command);
@@ -227,7 +227,7 @@ fn what_is_typed_before_a_refusal_is_read_is_said_only_on_second_thoughts() {
 }
 
 #[test]
-fn a_client_hears_in_an_older_room_after_coming_back() {
+fn after_returning_to_a_room_with_lower_ids_messages_are_still_shown() {
     let (server, mut terminal, mut peer) = start("math");
     peer.send(
         "{\"type\":\"said\",\"id\":500,\"time\":\"2026-11-22T18:59:00.123Z\",\

@@ -30,7 +30,7 @@ fn check_command(command: &mut Command, code: i32, part: &str) {
 }
 
 #[test]
-fn what_cannot_work_is_explained() {
+fn help_and_errors_have_their_text_and_exit_code() {
     check("localhost", &["--help"], 0, "130  ended by Ctrl-C");
     check("localhost", &["--version"], 0, "madang ");
     check("localhost", &["--lang", "fr"], 2, "use ko or en");
@@ -105,7 +105,7 @@ fn a_refused_connection_says_what_to_try() {
 }
 
 #[test]
-fn a_server_that_is_full_is_heard() {
+fn the_message_of_a_full_server_is_shown() {
     let server = FakeServer::start();
     let client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept();
@@ -116,7 +116,7 @@ fn a_server_that_is_full_is_heard() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_said() {
+fn a_closed_connection_is_reported() {
     let server = FakeServer::start();
     let client = Client::start(&server, &["--name", "bot", "--no-reconnect"]);
     let peer = server.accept_member("bot");

@@ -202,7 +202,7 @@ fn check(shown: &str) {
 }
 
 #[test]
-fn in_a_pipe_every_field_is_made_fit() {
+fn every_field_is_sanitized_in_a_pipe() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "me"]);
     let mut peer = server.accept_member("me");
@@ -217,7 +217,7 @@ fn in_a_pipe_every_field_is_made_fit() {
 }
 
 #[test]
-fn what_is_read_for_a_program_is_made_fit() {
+fn output_for_programs_is_sanitized() {
     for format in [&[][..], &["--json"]] {
         let server = FakeServer::start();
         let mut client = Client::start(&server, &[&["--read", "--name", "me"], format].concat());
@@ -236,7 +236,7 @@ fn hostile_words() -> String {
 }
 
 #[test]
-fn what_another_line_server_says_is_made_fit() {
+fn lines_of_other_servers_are_sanitized_in_a_pipe() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "me"]);
     let mut peer = server.accept();
@@ -254,7 +254,7 @@ fn what_another_line_server_says_is_made_fit() {
 
 #[cfg(unix)]
 #[test]
-fn what_another_line_server_says_is_made_fit_on_a_terminal() {
+fn lines_of_other_servers_are_sanitized_on_a_terminal() {
     let server = FakeServer::start();
     let args = ["--time", "never", "--color", "never", "--name", "me"];
     let mut terminal = Terminal::start_sized(&server.address, &args, 20, 24, &[]);
@@ -267,7 +267,7 @@ fn what_another_line_server_says_is_made_fit_on_a_terminal() {
 }
 
 #[test]
-fn an_event_beyond_reason_makes_nobody_deaf() {
+fn absurd_event_numbers_do_not_hide_later_messages() {
     for args in [&[][..], &["--read"], &["--read", "--since", "5"]] {
         let server = FakeServer::start();
         let mut client =
@@ -371,7 +371,7 @@ fn check_terminal(terminal: &mut Terminal) {
 
 #[cfg(unix)]
 #[test]
-fn on_a_terminal_every_field_is_made_fit() {
+fn every_field_is_sanitized_on_a_terminal() {
     for columns in [80, 20, 9] {
         let server = FakeServer::start();
         let args = ["--time", "never", "--color", "never", "--name", "me"];

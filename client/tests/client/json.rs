@@ -9,7 +9,7 @@ use crate::terminal::Terminal;
 use crate::{client::Client, fake_server::FakeServer};
 
 #[test]
-fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
+fn json_events_are_shown_in_the_clients_own_language() {
     #[track_caller]
     fn check(lang: &str, joined: &str, skipped: &str, who: &str) {
         let server = FakeServer::start();

@@ -103,7 +103,7 @@ fn an_open_poll_stands_above_the_prompt_with_ones_own_vote_until_it_ends() {
 }
 
 #[test]
-fn whoever_comes_sees_what_goes_on_and_the_clock_in_two_lines() {
+fn a_newcomer_sees_the_lesson_in_one_line_and_the_open_poll_in_another() {
     let lesson = concat!(
         r#""running":true,"title":"Pointers","hands":["bob","eve"],"slow":10,"listen":true,"#,
         r#""timer":"2026-01-01T00:00:00.000Z","#,
@@ -194,7 +194,7 @@ fn a_small_terminal_keeps_its_rows_for_what_is_said() {
 }
 
 #[test]
-fn what_is_refused_for_a_while_is_kept_to_be_sent_again() {
+fn a_line_refused_for_a_while_is_kept_to_be_sent_again() {
     let (_server, mut terminal, mut peer) = start(80, 24, r#""running":true,"slow":10"#);
     let slow = &*words(LessonNotice::Slow { seconds: 8 });
     terminal.enter("see you");
@@ -327,7 +327,7 @@ fn a_lost_connection_takes_the_row_away_and_brings_it_back_with_the_vote() {
 }
 
 #[test]
-fn what_a_newer_server_tells_of_lessons_is_passed_over() {
+fn unknown_lesson_events_of_a_newer_server_are_ignored() {
     let lesson = r#""running":true,"homework":{"due":"tomorrow"}"#;
     let (_server, mut terminal, mut peer) = start(80, 24, lesson);
     peer.event("homework", r#""user":"Kim","pages":[1,2]"#);

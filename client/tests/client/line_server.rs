@@ -31,7 +31,7 @@ fn start() -> (FakeServer, Terminal, Peer) {
 }
 
 #[test]
-fn what_arrives_scrolls_above_the_line_being_typed() {
+fn messages_of_a_line_server_scroll_above_the_line_being_typed() {
     let (_server, mut terminal, mut peer) = start();
     terminal.type_text("반쯤 쓴");
     terminal.expect_last(&["> 반쯤 쓴"]);
@@ -89,7 +89,7 @@ fn a_name_in_use_is_asked_for_again() {
 }
 
 #[test]
-fn what_looked_like_a_prompt_and_is_a_line_asks_for_nothing() {
+fn a_slow_line_that_looks_like_a_prompt_is_not_taken_for_one() {
     let server = FakeServer::start();
     let mut terminal = Terminal::start(&server, &[]);
     let mut peer = server.accept();
@@ -157,7 +157,7 @@ impl Drop for Ncat {
 
 #[test]
 #[ignore = "needs ncat"]
-fn ncat_that_sends_nobody_their_own_lines_is_talked_over() {
+fn two_clients_can_talk_over_ncat_which_echoes_nothing() {
     let (_ncat, address) = Ncat::start();
     let args = ["--color", "never"];
     let [mut alice, mut bob] =
@@ -185,7 +185,7 @@ fn ncat_that_sends_nobody_their_own_lines_is_talked_over() {
 }
 
 #[test]
-fn keys_do_what_they_do_elsewhere() {
+fn keys_work_with_a_line_server_as_with_madang() {
     let (_server, mut terminal, mut peer) = start();
     terminal.type_text(&format!("지워질 말{CTRL_C}"));
     terminal.expect_last(&["[앨리스]님이 입장했습니다.", ">"]);

@@ -146,7 +146,7 @@ fn refused_a_room(code: &str, by_name: bool) -> (Peer, Terminal) {
 }
 
 #[test]
-fn who_is_refused_a_room_is_offered_the_lobby_under_the_name_that_was_typed() {
+fn after_a_refused_room_the_lobby_is_offered_under_the_same_name() {
     for (code, by_name, answer) in [
         ("no_such_room", false, ""),
         ("room_locked", true, "y"),
@@ -164,7 +164,7 @@ fn who_is_refused_a_room_is_offered_the_lobby_under_the_name_that_was_typed() {
 }
 
 #[test]
-fn who_is_refused_a_room_and_wants_no_lobby_leaves() {
+fn declining_the_lobby_after_a_refused_room_ends_the_client() {
     for answer in ["n\r", "a secret of the room\r", CTRL_D] {
         let (peer, mut terminal) = refused_a_room("no_such_room", false);
         terminal.type_text(answer);
@@ -175,7 +175,7 @@ fn who_is_refused_a_room_and_wants_no_lobby_leaves() {
 }
 
 #[test]
-fn a_room_that_is_typed_for_a_name_is_where_the_name_goes() {
+fn a_room_typed_instead_of_a_name_is_joined_with_the_next_name() {
     let key = "7zzzz-zzzzz-zzzzz-zzzzz-zzzzz-z";
     for (typed, room) in [
         (format!("#{key}"), "7zzzz"),
@@ -200,7 +200,7 @@ fn a_room_that_is_typed_for_a_name_is_where_the_name_goes() {
 }
 
 #[test]
-fn who_is_refused_the_lobby_itself_is_asked_for_another_name() {
+fn a_refusal_by_the_lobby_asks_for_another_name() {
     let server = FakeServer::start();
     let mut terminal = Terminal::start(&server, &["--name", "bob"]);
     let mut peer = server.accept_json();

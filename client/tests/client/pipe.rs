@@ -136,7 +136,7 @@ fn a_block_that_is_too_long_is_refused() {
 }
 
 #[test]
-fn the_room_is_where_one_begins() {
+fn a_pipe_begins_in_the_room_of_its_address_or_flag() {
     #[track_caller]
     fn check(suffix: &str, args: &[&str], room: &str) {
         let mut server = FakeServer::start();
@@ -174,7 +174,7 @@ fn a_room_that_cannot_be_entered_is_not_blamed_on_the_name() {
 }
 
 #[test]
-fn nothing_before_a_slash_makes_a_command_text() {
+fn invisible_characters_before_a_slash_do_not_make_a_command_text() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
     for before in ["\u{FEFF}", "\0", " \t", "\u{3000}", "\u{200B}", "\x07", "\x1B"] {
@@ -220,7 +220,7 @@ fn lines_that_cannot_be_sent_are_named_and_fail_it() {
 }
 
 #[test]
-fn what_powershell_pipes_is_said_in_utf8_and_named_in_utf16() {
+fn powershell_pipes_are_read_as_utf8_and_refused_as_utf16() {
     let text = "안녕 hello\r\n두 번째 줄\r\n";
     for mark in ["", "\u{FEFF}"] {
         let text = format!("{mark}{text}");
@@ -313,7 +313,7 @@ fn a_server_that_goes_away_leaves_lines_unconfirmed() {
 }
 
 #[test]
-fn what_was_not_confirmed_is_sent_again_under_the_same_nonce() {
+fn unconfirmed_lines_are_sent_again_under_the_same_nonce() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");
@@ -398,7 +398,7 @@ fn lines_that_double_in_json_travel_together_up_to_the_longest_message() {
 }
 
 #[test]
-fn what_a_failing_disk_did_not_save_is_named_and_has_an_exit_code() {
+fn lines_that_a_failing_disk_did_not_save_are_listed_with_exit_code_7() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");

@@ -133,7 +133,7 @@ fn terminal(address: &str, args: &[&str]) -> Terminal {
 }
 
 #[test]
-fn what_is_piped_in_has_been_heard_when_it_exits() {
+fn piped_lines_are_delivered_before_the_client_exits() {
     let server = RealServer::start();
     let mut watcher = Watcher::start(server.address, "watcher");
     let mut client = pipe(&server.address.to_string(), &["--name", "봇"]);
@@ -159,7 +159,7 @@ fn say_first(server: &RealServer) -> (Child, ChildStdin, impl FnMut() -> String)
 }
 
 #[test]
-fn what_is_said_in_a_room_is_read_there() {
+fn reading_a_room_prints_what_is_said_in_it() {
     let server = RealServer::start();
     let (mut talker, mut stdin, mut line) = say_first(&server);
     let args = ["--read", "--room", "수학", "--count", "1", "--name", "w"];

@@ -66,7 +66,7 @@ fn a_failing_disk_is_told_once_and_so_is_its_return() {
 }
 
 #[test]
-fn whoever_leaves_waits_until_the_last_line_is_saved() {
+fn quitting_waits_until_the_last_line_is_saved() {
     let (_server, mut terminal, mut peer) = start(&[]);
     terminal.enter("bye");
     let (text, nonce) = peer.say();
@@ -97,7 +97,7 @@ fn a_restart_is_told_without_a_count_and_the_members_are_counted_anew() {
 }
 
 #[test]
-fn what_is_found_has_days_and_the_words_in_bold() {
+fn search_results_have_dates_and_bold_search_words() {
     let server = FakeServer::start();
     let args = ["--name", "me", "--color", "always"];
     let mut terminal = Terminal::start_sized(&server.address, &args, 60, 24, &[("TZ", "UTC")]);
@@ -131,7 +131,7 @@ fn what_is_found_has_days_and_the_words_in_bold() {
 }
 
 #[test]
-fn what_could_not_be_saved_is_told_in_its_place() {
+fn unsaved_lines_are_marked_in_their_place_in_the_history() {
     let (_server, mut terminal, mut peer) = start(&[]);
     terminal.enter("/history");
     peer.expect("{\"type\":\"command\",\"line\":\"/history\",\"nonce\":\"1\"}\n");
@@ -159,7 +159,7 @@ fn what_could_not_be_saved_is_told_in_its_place() {
 }
 
 #[test]
-fn the_history_hides_whom_one_ignores() {
+fn history_leaves_out_people_on_the_ignore_list() {
     let (_server, mut terminal, mut peer) = start(&[]);
     terminal.enter("/ignore eve");
     peer.expect("{\"type\":\"command\",\"line\":\"/ignore eve\",\"nonce\":\"1\"}\n");

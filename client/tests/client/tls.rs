@@ -148,7 +148,7 @@ fn a_certificate_that_signs_itself_is_trusted_when_it_is_given() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_found_out() {
+fn a_server_without_tls_is_recognised() {
     let server = TestServer::start(|_| {});
     let folder = TestFolder::new();
     let ca = folder.write("ca.pem", &Authority::new().pem());

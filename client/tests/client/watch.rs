@@ -76,7 +76,7 @@ fn a_time_is_shown_if_it_is_wished() {
 }
 
 #[test]
-fn what_was_said_since_an_id_comes_first_and_only_once() {
+fn messages_since_an_id_come_first_and_only_once() {
     let (_server, client, mut peer) = start(&["--since", "40", "--count", "3", "--json"]);
     peer.expect("{\"type\":\"history\",\"nonce\":\"1\"}\n");
     let said = |id| {
@@ -120,7 +120,7 @@ fn answer_history(peer: &mut Peer, number: u32, fields: &str, events: &[String])
 }
 
 #[test]
-fn what_the_server_has_on_disk_is_read_page_by_page() {
+fn saved_history_is_read_page_by_page() {
     let (_server, client, mut peer) = start(&["--since", "40", "--count", "6", "--json"]);
     answer_history(&mut peer, 1, "", &[said(45, 50), said(46, 51)]);
     // What comes meanwhile waits, and is printed once.
@@ -153,7 +153,7 @@ fn a_time_is_a_place_in_the_history_too() {
 }
 
 #[test]
-fn it_is_told_if_the_server_has_nothing_as_old() {
+fn reading_says_so_if_the_server_has_nothing_that_old() {
     for (since, gap) in [("40", skipped(1) + "\n"), ("2026-11-01", String::new())] {
         let (_server, client, mut peer) = start(&["--since", since, "--count", "2"]);
         answer_history(&mut peer, 1, "", &[said(43, 41)]);
@@ -169,7 +169,7 @@ fn it_is_told_if_the_server_has_nothing_as_old() {
 
 #[cfg(unix)]
 #[test]
-fn on_a_terminal_it_is_shown_how_far_back_it_has_come() {
+fn reading_back_shows_its_progress_on_a_terminal() {
     let server = FakeServer::start();
     let args = [&READ[..], &["--since", "40", "--count", "2"]].concat();
     let mut terminal = Terminal::start_sized(&server.address, &args, 60, 24, &[("TZ", "UTC")]);

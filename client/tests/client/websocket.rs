@@ -109,7 +109,7 @@ fn succeeded(output: &Output) -> String {
 }
 
 #[test]
-fn what_is_piped_in_is_heard_by_the_other_door() {
+fn lines_piped_over_websocket_reach_members_over_tcp() {
     let mut chat = Chat::start();
     let heard = succeeded(&pipe(&format!("http://{}/any/prefix/", chat.web), "안녕\nbye"));
     assert!(heard.contains("[봇] 안녕\n[봇] bye\n"), "{heard}");
@@ -134,7 +134,7 @@ fn a_rooms_link_leads_into_it() {
 }
 
 #[test]
-fn what_does_not_work_is_said() {
+fn failed_websocket_connections_name_the_cause() {
     #[track_caller]
     fn check(address: &str, words: &str) {
         let output = pipe(address, "");
@@ -193,7 +193,7 @@ fn expect_over(listener: &TcpListener, client: thread::JoinHandle<Output>, words
 }
 
 #[test]
-fn what_was_too_big_for_one_connection_is_not_sent_on_another() {
+fn a_message_too_big_for_one_connection_is_not_sent_on_another() {
     let (listener, client, mut server) = serve_until_hello();
     let close = CloseFrame { code: CloseCode::Size, reason: "".into() };
     server.close(Some(close)).expect("the client is there");

@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_carries_a_read_is_explained() {
+    fn transport_framing_and_telnet_are_explained() {
         let WireNote::Read { reads, bytes, hidden, packet, waiting, cut, .. } =
             read("", false, Reading { reads: 1, bytes: 9, ..Reading::default() })
         else {

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_published_is_an_entry_or_nothing() {
+    fn published_text_is_an_entry_or_nothing() {
         let entry = published(b"7 18446744073709551615 3 1764288000000\n1[]\n").expect("an entry");
         assert_eq!((entry.number, entry.origin, entry.seq), (7, u64::MAX, 3));
         assert_eq!((entry.time.as_millis(), &*entry.body), (1_764_288_000_000, &b"1[]\n"[..]));

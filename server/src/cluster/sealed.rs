@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_is_opened_by_the_same_key_only() {
+    fn sealed_data_is_opened_only_with_the_same_key_and_unchanged() {
         let sealed = seal_of(1).seal(Sealed::Entry, BY, b"psst");
         assert_eq!(seal_of(1).open(Sealed::Entry, &sealed), Ok((BY, b"psst".to_vec())));
         assert_eq!(seal_of(2).open(Sealed::Entry, &sealed), Err(Unsealable));

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn where_something_is_encrypted_no_key_is_told_with_a_way_that_is_not() {
+    fn keys_are_shown_only_with_encrypted_ways_in_if_there_are_any() {
         #[track_caller]
         fn check(doors: &Doors, name: &str, expected: (&str, Option<&str>, bool)) {
             let room = room(name, name.starts_with("private"));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_the_server_decides() {
+    fn an_invitation_uses_the_public_url_if_there_is_one() {
         let url = Some("https://chat.example/madang/".to_owned());
         let doors = Doors { public_url: url, ..doors() };
         let invite = invitation(&room("private-k3f9", true), None, &doors, true);

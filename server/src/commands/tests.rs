@@ -264,7 +264,7 @@ fn an_owner_who_lifts_a_mute_is_told_that_the_operators_still_holds() {
 }
 
 #[test]
-fn what_a_command_can_not_do_is_a_reply() {
+fn a_refused_command_replies_with_its_error_code() {
     let stage = Stage::new();
     let check = |line: &str, code: &str| {
         let told = stage.run(&stage.bob, line);
@@ -291,7 +291,7 @@ fn what_a_command_can_not_do_is_a_reply() {
 }
 
 #[test]
-fn what_only_a_connection_can_do_is_left_to_it() {
+fn commands_for_the_connection_become_effects() {
     let stage = Stage::new();
     let effect = |line| {
         let (session, _) = &stage.alice;

@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_only_so_many() {
+    fn the_number_of_rooms_is_limited() {
         let rooms = Rooms::new(2, Beginning::default(), Context::default());
         let name = |text| RoomName::parse(text).expect("a name");
         let made = rooms.make_public(&name("a")).expect("space");

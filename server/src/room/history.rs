@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_much_is_kept() {
+    fn events_and_bytes_of_the_history_are_limited() {
         let mut many = history((0..1_000).map(|id| event(id, None)).collect());
         assert_eq!((many.events.len(), many.oldest(&[])), (EVENTS, Some(800)));
         many.extend(with_sizes((1_000..1_010).map(|id| event(id, None)).collect()));

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_the_seconds_that_are_named_has_waited_long_enough() {
+    fn remaining_time_is_rounded_up_to_whole_seconds() {
         let nanos = Duration::from_nanos;
         for (left, seconds) in [(0, 0), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2)] {
             assert_eq!(whole_seconds(nanos(left)), seconds, "{left} ns");

@@ -163,7 +163,7 @@ fn everyone_is_told_of_everything_from_joining_to_leaving() {
 }
 
 #[test]
-fn who_joins_or_leaves_within_a_round_is_told_of_its_part_once() {
+fn a_member_who_joins_or_leaves_within_a_round_is_sent_its_part_once() {
     let room = room();
     let [alice, bob, carol] =
         [(1, "alice"), (2, "bob"), (3, "carol")].map(|(at, name)| Person::new(at, name, TEXT));
@@ -379,7 +379,7 @@ fn a_stopped_room_delivers_what_it_accepted_and_says_goodbye() {
 }
 
 #[test]
-fn who_goes_to_another_room_is_told_all_of_this_one_and_no_goodbye() {
+fn a_member_who_moves_is_sent_everything_before_and_no_goodbye() {
     let room = room();
     let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &room, name));
     one_round(&room, vec![alice.says("go"), bob.moves(), alice.says("gone")]);
@@ -392,7 +392,7 @@ fn who_goes_to_another_room_is_told_all_of_this_one_and_no_goodbye() {
 }
 
 #[test]
-fn what_is_asked_of_the_room_in_which_one_is_not_is_answered_too() {
+fn a_room_answers_questions_of_people_in_other_rooms() {
     let (lobby, other) = (room(), private_room());
     let alice = Person::join(1, &lobby, "alice");
     let bob = Person::join(2, &other, "bob");
@@ -405,7 +405,7 @@ fn what_is_asked_of_the_room_in_which_one_is_not_is_answered_too() {
 }
 
 #[test]
-fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
+fn an_ignored_member_is_unheard_by_those_who_ignore_it_and_heard_by_others() {
     let room = room();
     let [alice, bob, carol] =
         [(1, "alice"), (2, "bob"), (3, "carol")].map(|(at, name)| Person::join(at, &room, name));
@@ -491,7 +491,7 @@ fn a_round_waits_for_no_listener() {
 }
 
 #[test]
-fn what_was_said_is_remembered_until_it_is_forgotten() {
+fn messages_are_remembered_until_they_are_forgotten() {
     let room = room();
     let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(it, name)| Person::join(it, &room, name));
     assert_eq!(room.last_said(), None);

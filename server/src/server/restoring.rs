@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_known_from_every_crash_and_every_hole() {
+    fn lost_events_are_known_from_every_crash_and_every_hole() {
         check(&[10, 11], &[], &[], true, "");
         check(&[10, 11], &[], &[11], false, "12-on*");
         // The server has been stopped in good order since.

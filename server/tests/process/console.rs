@@ -29,7 +29,7 @@ fn expect_chat(server: &ServerProcess) {
 }
 
 #[test]
-fn who_comes_and_goes_is_shown_and_what_is_said_is_not() {
+fn the_console_shows_joins_and_leaves_but_no_messages() {
     let mut command = command();
     command.env("RUST_LOG", "trace");
     let mut server = ServerProcess::start_as(&mut command);

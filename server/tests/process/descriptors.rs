@@ -178,7 +178,7 @@ fn used_bytes(pid: Pid, resource: Resource) -> u64 {
 }
 
 #[test]
-fn who_leaves_makes_place_where_memory_was_short() {
+fn leaving_peers_make_room_where_memory_was_short() {
     for resource in [Resource::As, Resource::Data] {
         // Without this, the heap's arenas take addresses at random moments.
         let server = ServerProcess::start_as(&mut command_after("ulimit -v 1048576"));
@@ -195,7 +195,7 @@ fn who_leaves_makes_place_where_memory_was_short() {
 }
 
 #[test]
-fn as_many_as_are_announced_come_in_where_addresses_are_limited() {
+fn the_announced_capacity_is_true_where_address_space_is_limited() {
     let mut command = command_after("ulimit -v 262144");
     let mut server = ServerProcess::start_as(command.env("RUST_LOG", "info"));
     let said = capacity(&mut server);

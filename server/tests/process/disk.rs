@@ -185,7 +185,7 @@ fn a_disk_that_hangs_for_half_a_minute_delays_nobody() {
 
 #[test]
 #[ignore = "needs cc"]
-fn what_is_said_again_is_acknowledged_once_it_is_safe_wherever_its_speaker_is_by_then() {
+fn a_repeated_message_is_acknowledged_once_saved_wherever_its_speaker_is() {
     let disk = FailingDisk::new();
     let server = disk.start_server();
     let mut two = Two::log_in(&server);
@@ -214,7 +214,7 @@ fn what_is_said_again_is_acknowledged_once_it_is_safe_wherever_its_speaker_is_by
 
 #[test]
 #[ignore = "needs cc"]
-fn who_heard_what_a_crash_has_taken_is_told_that_something_is_missing() {
+fn a_gap_is_reported_to_members_who_saw_what_a_crash_lost() {
     let disk = FailingDisk::new();
     let server = disk.start_server();
     let mut two = Two::log_in(&server);
@@ -313,7 +313,7 @@ fn a_disk_whose_writes_or_syncs_fail_is_tried_again() {
 
 #[test]
 #[ignore = "needs cc"]
-fn what_a_failing_disk_had_no_space_for_is_a_hole_that_is_shown() {
+fn messages_a_failing_disk_could_not_take_are_shown_as_a_gap() {
     let disk = FailingDisk::new();
     let mut server = disk.start_server();
     let mut two = Two::log_in(&server);

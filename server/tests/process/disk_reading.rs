@@ -90,7 +90,7 @@ fn a_transcript_has_what_a_failing_disk_could_not_save() {
 
 #[test]
 #[ignore = "needs cc"]
-fn what_cannot_be_read_breaks_off_or_is_refused_and_the_chat_goes_on() {
+fn unreadable_data_breaks_off_or_is_refused_and_the_chat_goes_on() {
     let disk = FailingDisk::new();
     let server = disk.start_server();
     let (mut two, mut kim) = (Two::log_in(&server), teacher(&server));

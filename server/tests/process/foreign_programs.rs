@@ -92,7 +92,7 @@ fn two_nc_talk() {
 
 #[test]
 #[ignore = "needs nc"]
-fn what_is_piped_into_nc_is_said_to_its_last_unended_line() {
+fn text_piped_into_nc_is_said_up_to_its_last_unended_line() {
     let server = ServerProcess::start(&[]);
     let mut alice = Peer::join(server.address, "alice");
     let port = server.address.port().to_string();

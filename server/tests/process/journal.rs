@@ -144,7 +144,7 @@ fn say(number: usize) -> String {
 }
 
 #[test]
-fn what_was_acknowledged_survives_kills_once_and_in_order() {
+fn acknowledged_messages_survive_kills_once_and_in_order() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let mut server = start(&data);
@@ -165,7 +165,7 @@ fn what_was_acknowledged_survives_kills_once_and_in_order() {
 }
 
 #[test]
-fn what_was_said_before_a_stop_is_acknowledged_before_the_goodbye() {
+fn messages_before_a_stop_are_acknowledged_before_the_goodbye() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let mut server = start(&data);
@@ -207,7 +207,7 @@ fn what_was_said_before_a_stop_is_acknowledged_before_the_goodbye() {
 }
 
 #[test]
-fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
+fn missed_messages_are_sent_after_a_stop_and_with_the_gap_after_a_kill() {
     let folder = TestFolder::new();
     for signal in [Signal::TERM, Signal::KILL] {
         let data = folder.path().join(format!("{signal:?}"));
@@ -292,7 +292,7 @@ fn a_client_that_comes_back_after_a_kill_gets_whispers_that_it_does_not_take_for
 }
 
 #[test]
-fn what_was_said_before_moving_to_another_room_is_not_said_again_after_a_kill() {
+fn a_message_from_the_previous_room_is_not_said_again_after_a_kill() {
     let folder = TestFolder::new();
     for elsewhere in ["/new", "/join math"] {
         let data = folder.path().join(&elsewhere[1..4]);
@@ -450,7 +450,7 @@ fn history_begins_at_a_time_or_an_id_and_goes_back_no_further_than_members_may()
 }
 
 #[test]
-fn what_is_private_is_in_no_file_and_the_files_are_the_owners() {
+fn private_data_is_in_no_file_and_files_belong_to_the_owner() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let mut server = start(&data);

@@ -283,7 +283,7 @@ fn a_lesson_survives_a_kill_after_each_step() {
 }
 
 #[test]
-fn what_is_secret_in_a_lesson_is_in_no_file() {
+fn secrets_of_a_lesson_are_in_no_file() {
     let Class { mut school, mut kim, mut bob, mut dan, .. } = Class::begin();
     kim.ask("/listen on", "ack");
     bob.ask("/hand hand-for-teachers", "ack");

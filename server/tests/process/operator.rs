@@ -247,7 +247,7 @@ fn the_operator_reads_back_what_is_saved_and_deletes_it() {
 }
 
 #[test]
-fn everyone_is_muted_whoever_comes_too() {
+fn muting_everyone_also_mutes_people_who_join_later() {
     let (mut terminal, address) = start();
     let mut alice = join(address, "alice");
     let mut bob = join(address, "bob");

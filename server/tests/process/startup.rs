@@ -49,7 +49,7 @@ fn one_address_is_told_for_every_program_and_the_browser_first() {
 }
 
 #[test]
-fn who_listens_everywhere_is_reached_over_both_protocols() {
+fn a_server_that_listens_everywhere_is_reached_over_ipv4_and_ipv6() {
     let mut server = Program::start(command().args(["--listen", "[::]:0"]));
     server.out().expect("  nc ");
     let first_nc = server.out().expect("\n");
@@ -77,7 +77,7 @@ fn the_room_for_people_is_told_and_what_limits_it_to_those_who_ask() {
 }
 
 #[test]
-fn more_than_max_connections_are_told() {
+fn connections_beyond_the_limit_are_told_that_the_server_is_full() {
     let server = ServerProcess::start(&["--max-connections", "1"]);
     let mut first = Peer::join(server.address, "alice");
     let mut second = Peer::connect(server.address);
@@ -87,7 +87,7 @@ fn more_than_max_connections_are_told() {
 }
 
 #[test]
-fn where_the_numbers_are_is_said_and_true() {
+fn the_banner_shows_where_the_metrics_are() {
     let mut server = ServerProcess::start(&["--metrics", "127.0.0.1:0", "--lang", "en"]);
     server.out().expect("+++ Metrics: http://");
     let address = server.out().expect("/metrics\n").parse().expect("an address");

@@ -45,7 +45,7 @@ fn sigterm_says_goodbye_and_ends_with_0() {
 }
 
 #[test]
-fn what_was_said_before_the_signal_is_delivered() {
+fn messages_sent_before_a_stop_signal_are_delivered() {
     let mut server = ServerProcess::start(&["--rate-limit", "off"]);
     let mut listener = Peer::join(server.address, "bob");
     let mut speaker = Peer::join(server.address, "alice");

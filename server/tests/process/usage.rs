@@ -131,7 +131,7 @@ fn version_is_one_line() {
 }
 
 #[test]
-fn a_flag_that_is_none_is_named() {
+fn an_unknown_flag_is_named() {
     for flag in ["--bogus", "--port=9009", "-x"] {
         let line = usage_error(command().arg(flag));
         let name = flag.split('=').next().expect("there is always a first part");
@@ -176,7 +176,7 @@ fn an_empty_variable_is_none() {
 }
 
 #[test]
-fn a_certificate_and_a_key_that_are_none_are_named_with_their_flag() {
+fn unusable_certificates_and_keys_are_named_with_their_flag() {
     let [cert, key] = ["/nonexistent/cert.pem", "/nonexistent/key.pem"];
     let line = failure(command().args(["--tls-cert", cert, "--tls-key", key]));
     for part in ["--tls-cert", cert, "No such file"] {

@@ -150,7 +150,7 @@ fn the_operator_moderates_members_of_every_server() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn what_the_operator_does_to_everyone_reaches_every_server() {
+fn announcements_and_bans_of_the_operator_reach_every_server() {
     let cluster = Cluster::start(2);
     let [here, there] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = here.login_json("alice");

@@ -65,7 +65,7 @@ fn command(client: &mut TestClient, line: &str, kind: &str) -> Value {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn who_comes_back_on_another_server_gets_what_it_missed_and_nobody_is_told() {
+fn a_member_who_resumes_on_another_server_gets_what_it_missed_and_nobody_is_told() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = Member::login(one, "alice");
@@ -129,7 +129,7 @@ fn a_session_moves_with_its_whispers_and_its_connection_is_closed() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn what_is_repeated_on_another_server_has_happened_once() {
+fn a_message_repeated_on_another_server_is_said_once() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = Member::login(one, "alice");
@@ -218,7 +218,7 @@ fn sessions_outlive_a_server_that_stops_for_a_while() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn who_was_banned_in_the_meantime_does_not_come_back_elsewhere() {
+fn a_member_banned_while_away_cannot_resume_on_another_server() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = Member::login(one, "alice");

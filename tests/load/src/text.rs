@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn texts_can_be_read_back_at_every_length() {
         for line_bytes in [SHORTEST_LINE_BYTES, 64, 4096] {
             check(Said { kind: Kind::Talk, speaker: 0, number: 0, due: 0 }, line_bytes);
             check(

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_comes_is_told_in_two_lines_what_is_going_on() {
+    fn a_running_lesson_and_its_poll_take_two_lines() {
         #[track_caller]
         fn check(lesson: &LessonNow<'_>, ko: &str, en: &str) {
             let now = Time::from_millis(0);

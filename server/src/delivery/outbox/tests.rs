@@ -99,7 +99,7 @@ fn a_socket_with_space_gets_everything_at_once() {
 }
 
 #[test]
-fn what_does_not_fit_waits_armed_and_in_order() {
+fn output_that_does_not_fit_waits_in_order_for_space() {
     let mut bench = Bench::new(1_000, 9);
     bench.offer(2);
     bench.outbox.push(b"answer\n");
@@ -679,7 +679,7 @@ fn a_note_about_what_waits_takes_no_space_from_it_and_comes_once() {
 }
 
 #[test]
-fn what_is_sent_to_its_member_only_is_told_of_too() {
+fn private_output_is_explained_too() {
     let (bench, alarm) = Bench::new(1_000, usize::MAX).explaining();
     bench.outbox.push(b"answer\n");
     assert!(bench.outbox.try_push(b"a\nwhisper\n"));
@@ -758,7 +758,7 @@ fn a_note_that_the_socket_does_not_take_is_not_explained() {
 }
 
 #[test]
-fn without_it_nothing_is_noted() {
+fn nothing_is_noted_after_wire_off() {
     let (mut bench, alarm) = Bench::new(1_000, usize::MAX).explaining();
     assert!(bench.outbox.change_wire(None) && !bench.outbox.change_wire(None));
     bench.offer(1);

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn in_listening_mode_only_who_is_called_speaks() {
+    fn in_listening_mode_only_the_called_pupil_speaks() {
         let mut class = begun();
         let listening = |on| LessonChange::Listening { on, by: None };
         let called = || LessonChange::Called { session: BOB, user: name("bob"), by: None };

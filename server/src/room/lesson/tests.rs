@@ -200,7 +200,7 @@ fn a_thousand_hands_stand_in_the_order_of_their_numbers() {
 }
 
 #[test]
-fn whoever_is_called_speaks_while_the_others_listen() {
+fn only_the_pupil_called_last_may_speak_while_others_listen() {
     let mut stage = Stage::begun();
     assert!(!stage.state.keeps_silent(2));
     stage.does(&teacher(), LessonOp::Listen(true));
@@ -258,7 +258,7 @@ fn a_cancelled_poll_is_as_if_it_had_not_been() {
 }
 
 #[test]
-fn once_it_is_shown_only_a_vote_that_was_cast_changes() {
+fn once_a_poll_is_shown_votes_can_change_but_no_new_ones_count() {
     let mut stage = Stage::begun();
     stage.does(&teacher(), poll(&["a", "b"]));
     [2, 3].into_iter().for_each(|session| stage.does(&pupil(session), vote(1)));
@@ -399,7 +399,7 @@ fn a_lesson_goes_on_after_a_restart_at_any_moment() {
 }
 
 #[test]
-fn what_somebody_had_before_a_restart_waits_for_their_name() {
+fn hands_and_calls_from_before_a_restart_wait_for_their_name() {
     let restarted = || {
         let mut stage = Stage::begun();
         for session in 2..=4 {
@@ -441,7 +441,7 @@ fn what_somebody_had_before_a_restart_waits_for_their_name() {
 }
 
 #[test]
-fn what_is_secret_is_no_event() {
+fn votes_questions_and_hushes_are_not_events() {
     let user = name(2);
     for change in [
         LessonChange::Voted { session: 2, user, choice: 1 },
@@ -531,7 +531,7 @@ fn room_in(lesson: &Arc<Lesson>) -> Arc<Room> {
 }
 
 #[test]
-fn who_comes_second_leaves_the_telling_to_the_first() {
+fn a_second_change_does_not_wait_while_the_first_is_announced() {
     let lesson = Arc::new(Lesson::default());
     let room = room_in(&lesson);
     let listed = || vec![room.clone()];

@@ -94,7 +94,7 @@ use By::{Member, Operator, Time as Due};
 const NO_MEMBER: Result<Vec<Fact>, Refusal> = Err(Refusal::NoMember);
 
 #[test]
-fn whoever_is_kept_out_does_not_join() {
+fn locks_limits_and_kicks_keep_people_out() {
     let dave = || join("dave");
     let is_in = || Ok(vec![joined(4, "dave", 13)]);
     let room = private();
@@ -136,7 +136,7 @@ fn the_first_to_join_a_room_without_an_owner_owns_it() {
 }
 
 #[test]
-fn who_leaves_is_told_of_with_a_last_word_unless_it_is_muted() {
+fn a_leave_carries_its_last_words_unless_the_member_is_muted() {
     let word = || Some("bye".to_owned());
     let left = |text| fact(13, Change::Left { session: 2, user: name("bob"), text });
     let room = private();
@@ -266,7 +266,7 @@ fn a_quiet_session_says_something_on_this_machine_only() {
 }
 
 #[test]
-fn what_is_done_to_a_quiet_member_is_told_like_anything_else() {
+fn moderation_of_a_quiet_member_is_announced_as_usual() {
     let room = public_with_quiet_members();
     let (session, user, by) = (4, name("reader"), None);
     let (seconds, until) = (60, NOW.after(std::time::Duration::from_secs(60)));
@@ -295,7 +295,7 @@ fn a_connection_that_is_cut_or_new_is_noted_without_a_word() {
 }
 
 #[test]
-fn all_that_is_said_at_once_follows_in_its_order_or_nothing_does() {
+fn messages_sent_together_are_said_in_order_or_refused_together() {
     let said = |id, text: &str| {
         let (nonce, text) = (None, text.to_owned());
         let (session, user, me, rendered_bytes) = (2, name("bob"), false, 64);
@@ -415,7 +415,7 @@ fn a_teacher_moderates_public_rooms_and_no_private_one() {
 }
 
 #[test]
-fn what_outlasts_the_members_is_there_again_after_a_restart() {
+fn lasting_room_state_is_restored_after_a_restart() {
     let kick = Op::Kick { session: 3, seconds: 60 };
     let asked = [Op::Lock(true), Op::Limit(9), mute(2), kick].map(|op| (Member(1), op));
     let lasting = after(private(), &asked).lasting();
@@ -429,7 +429,7 @@ fn what_outlasts_the_members_is_there_again_after_a_restart() {
 }
 
 #[test]
-fn what_was_said_under_a_nonce_is_said_once_also_by_who_may_not_speak_any_more() {
+fn a_message_with_a_repeated_nonce_is_said_once_even_by_a_muted_member() {
     let say = |nonces: &[&str]| {
         let speech = |nonce: &&str| Speech { nonce: Some((*nonce).into()), ..speech("hi") };
         Op::Say(nonces.iter().map(speech).collect())
@@ -487,7 +487,7 @@ fn members_set_the_topic_and_change_their_names() {
 }
 
 #[test]
-fn only_owner_and_operator_moderate_and_neither_themselves_nor_who_is_not_here() {
+fn only_owner_and_operator_moderate_and_only_other_members() {
     let here = || {
         vec![
             Op::Kick { session: 3, seconds: 60 },
@@ -525,7 +525,7 @@ fn only_owner_and_operator_moderate_and_neither_themselves_nor_who_is_not_here()
 }
 
 #[test]
-fn what_owner_and_operator_do_names_the_owner_only() {
+fn moderation_names_the_owner_but_not_the_operator() {
     for (asker, by) in [(Member(1), Some(name("alice"))), (Operator, None)] {
         let facts = |change| Ok(vec![fact(13, change)]);
         let (user, seconds, session) = (name("bob"), 60, 2);
@@ -633,7 +633,7 @@ fn only_so_many_mutes_of_people_elsewhere_are_kept() {
 }
 
 #[test]
-fn the_room_goes_to_who_has_been_here_for_the_longest_time_or_to_nobody() {
+fn ownership_goes_to_the_longest_standing_member_or_to_nobody() {
     let mut state = private();
     check(&state, Due, Op::OwnerGone(2), Ok(vec![]));
     for heir in [Some(2), Some(3), None] {
@@ -861,7 +861,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fact_about_who_is_not_here_changes_nothing(session in 4..9u64, user in user(), id in 0..99u64) {
+    fn a_fact_about_somebody_absent_changes_nothing(session in 4..9u64, user in user(), id in 0..99u64) {
         let (muter, mute, until) = (Muter::Operator, Mute { until: None }, NOW);
         let by = || Some(name("alice"));
         let changes = [

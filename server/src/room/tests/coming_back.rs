@@ -32,7 +32,7 @@ fn alice_and_bob(room: &Arc<Room>, said: u64) -> (Person, Person) {
 }
 
 #[test]
-fn who_comes_back_is_told_exactly_what_it_missed() {
+fn a_resuming_member_is_told_exactly_what_it_missed() {
     // 1002 and 1003 are in the history; 1004 to 1006 are in the round in which she reconnects,
     // before and after it.
     #[track_caller]
@@ -64,7 +64,7 @@ fn who_comes_back_is_told_exactly_what_it_missed() {
 }
 
 #[test]
-fn what_is_not_kept_any_more_is_told_as_a_gap() {
+fn a_resuming_member_is_told_of_forgotten_events_as_a_gap() {
     let room = room();
     let (alice, bob) = alice_and_bob(&room, 300);
     let (post, socket) = back(&alice, Some(1_001), 0);
@@ -88,7 +88,7 @@ fn what_is_not_kept_any_more_is_told_as_a_gap() {
 }
 
 #[test]
-fn who_comes_back_is_told_what_was_whispered_before_what_was_said() {
+fn a_resuming_member_gets_missed_whispers_before_room_events() {
     let room = room();
     let (alice, bob) = alice_and_bob(&room, 1);
     alice.session.detach(1);
@@ -107,7 +107,7 @@ fn who_comes_back_is_told_what_was_whispered_before_what_was_said() {
 }
 
 #[test]
-fn who_was_taken_out_meanwhile_has_no_place_to_come_back_to() {
+fn a_member_removed_while_away_cannot_resume() {
     let room = room();
     let (alice, bob) = alice_and_bob(&room, 1);
     room.act(By::Operator, Op::Kick { session: 1, seconds: 0 }).expect("she is here");
@@ -136,7 +136,7 @@ fn a_place_outlives_its_connection_with_all_that_belongs_to_it() {
 }
 
 #[test]
-fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
+fn a_message_from_before_a_mute_or_kick_is_acknowledged_when_sent_again() {
     let (session, mute, seconds) = (2, Mute { until: None }, None);
     for op in [Op::Kick { session, seconds: 0 }, Op::Mute { session, mute, seconds }] {
         let room = private_room();
@@ -166,7 +166,7 @@ fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
 }
 
 #[test]
-fn what_was_said_in_one_room_is_not_said_again_in_the_next() {
+fn a_message_said_in_one_room_is_not_said_again_in_the_next() {
     let (first, next) = (room(), private_room());
     let alice = Person::new(1, "alice", Form::JSON);
     first.enter(alice.coming()).expect("the room is open");

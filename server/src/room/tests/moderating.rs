@@ -59,7 +59,7 @@ fn heard_after(person: &Person, start: &str) -> String {
 }
 
 #[test]
-fn who_is_kicked_is_told_up_to_there_and_kept_out() {
+fn a_kicked_member_hears_everything_up_to_the_kick_and_is_kept_out() {
     let (room, [alice, bob, carol]) = three();
     let kick = alice.acts(kick(&bob, WINDOW));
     one_round(&room, vec![carol.says("before"), bob.says("hm"), kick, carol.says("after")]);
@@ -104,7 +104,7 @@ fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
 }
 
 #[test]
-fn whom_the_operator_kicks_is_kept_out_of_its_own_room() {
+fn an_owner_kicked_by_the_operator_is_kept_out_of_their_own_room() {
     let (room, [alice, ..]) = three();
     room.act(By::Operator, kick(&alice, WINDOW)).expect("the operator may");
     assert!(is_kicked(room.enter(alice.coming())));
@@ -113,7 +113,7 @@ fn whom_the_operator_kicks_is_kept_out_of_its_own_room() {
 }
 
 #[test]
-fn who_is_kicked_from_the_lobby_is_not_told_how_to_go_on() {
+fn a_kick_from_the_lobby_comes_without_advice_on_rooms() {
     let lobby = room();
     let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &lobby, name));
     lobby.act(By::Operator, kick(&bob, WINDOW)).expect("the operator may");
@@ -123,7 +123,7 @@ fn who_is_kicked_from_the_lobby_is_not_told_how_to_go_on() {
 }
 
 #[test]
-fn who_is_kicked_and_quits_in_one_round_is_told_all_before_the_goodbye() {
+fn a_member_kicked_and_quitting_in_one_round_hears_all_before_the_goodbye() {
     let (room, [alice, bob, carol]) = three();
     let kick = alice.acts(kick(&bob, WINDOW));
     let ping = bob.asks(Question::Ping { token: None });
@@ -192,7 +192,7 @@ fn only_the_owner_and_the_operator_moderate() {
 }
 
 #[test]
-fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
+fn a_muted_member_says_nothing_in_any_way_until_the_mute_is_lifted() {
     let (room, [alice, bob, carol]) = three();
     let until = clock::now().after(Duration::from_secs(600));
     alice.act(&room, mute_until(&bob, until)).expect("she owns it");
@@ -223,7 +223,7 @@ fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
 }
 
 #[test]
-fn the_last_word_of_who_is_muted_is_not_said() {
+fn last_words_of_a_muted_member_are_not_said() {
     let (room, [alice, bob, carol]) = three();
     alice.act(&room, mute(&bob)).expect("she owns it");
     for person in [&bob, &carol] {
@@ -235,7 +235,7 @@ fn the_last_word_of_who_is_muted_is_not_said() {
 }
 
 #[test]
-fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
+fn a_member_muted_twice_may_speak_once_both_mutes_have_ended() {
     let (room, [alice, bob, carol]) = three();
     let again = "-- [bob] is no longer muted --\n";
     let heard = || carol.socket.text().matches(again).count();
@@ -280,7 +280,7 @@ fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
 }
 
 #[test]
-fn whom_the_operator_mutes_says_nothing_anywhere() {
+fn a_mute_by_the_operator_holds_in_every_room() {
     let (room, [_, bob, carol]) = three();
     bob.session.mute(Mute { until: None });
     room.act(By::Operator, mute(&bob)).expect("the operator may");
@@ -316,7 +316,7 @@ fn a_locked_or_full_room_takes_nobody_new_but_its_owner() {
 }
 
 #[test]
-fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
+fn the_longest_standing_member_owns_the_room_after_its_owner() {
     let (room, [alice, bob, carol]) = three();
     // By order of joining, not by number.
     room.leave_for_another(2);

@@ -148,7 +148,7 @@ fn said(person: &Person) -> Vec<String> {
 }
 
 #[test]
-fn what_is_said_on_two_machines_has_one_order_and_the_same_ids() {
+fn messages_from_two_servers_have_one_order_and_the_same_ids() {
     let mut shared = Shared::new(2);
     let (alice, bob) = (person(1, "alice"), person(2, "bob"));
     shared.post(0, alice.joins());
@@ -189,7 +189,7 @@ fn a_question_is_answered_after_what_was_posted_before() {
 }
 
 #[test]
-fn what_is_asked_is_what_was_posted_whatever_has_changed_since() {
+fn a_join_in_flight_keeps_its_quiet_mode_and_a_mute_meanwhile_holds() {
     let mut shared = Shared::new(2);
     let alice = person(1, "alice");
     shared.post(0, alice.joins());
@@ -207,7 +207,7 @@ fn what_is_asked_is_what_was_posted_whatever_has_changed_since() {
 }
 
 #[test]
-fn a_machine_that_opens_the_room_later_has_the_same_whether_by_entries_or_by_a_snapshot() {
+fn a_server_that_opens_a_room_later_has_the_same_state_from_entries_or_a_snapshot() {
     let mut shared = Shared::new(1);
     let alice = person(1, "alice");
     shared.post(0, alice.joins());
@@ -232,7 +232,7 @@ fn a_machine_that_opens_the_room_later_has_the_same_whether_by_entries_or_by_a_s
 }
 
 #[test]
-fn every_thousand_entries_the_machine_that_made_the_last_keeps_the_state() {
+fn the_author_of_every_thousandth_entry_saves_the_state() {
     let mut shared = Shared::new(2);
     let (alice, bob) = (person(1, "alice"), person(2, "bob"));
     shared.post(0, alice.joins());
@@ -273,7 +273,7 @@ fn a_room_that_is_ended_is_so_on_every_machine() {
 }
 
 #[test]
-fn whoever_has_posted_something_that_is_not_heard_before_the_end_is_answered() {
+fn posts_that_the_end_of_a_room_overtakes_are_answered() {
     let mut shared = Shared::new(2);
     let bob = person(2, "bob");
     shared.post(1, bob.joins());
@@ -439,7 +439,7 @@ fn a_room_is_let_go_by_a_machine_without_members_and_turns_away_who_comes_too_la
 }
 
 #[test]
-fn what_is_posted_in_the_round_in_which_another_machine_ends_the_room_is_answered() {
+fn a_post_in_the_round_in_which_another_server_ends_the_room_is_answered() {
     let shared = Shared::new(2);
     shared.room(0).act_now(By::Operator, Op::End).expect("the room is open");
     let (seq, body) = shared.nodes[0].1.appended.lock().pop_front().expect("it was appended");

@@ -71,7 +71,7 @@ fn members_are_told_what_is_gone_and_sent_what_is_not() {
 }
 
 #[test]
-fn what_was_in_flight_is_acknowledged_once_whether_it_was_heard_or_not() {
+fn messages_in_flight_are_acknowledged_once_whether_heard_or_not() {
     let mut shared = Shared::new(2);
     let (alice, bob) = (person(1, "alice"), person(2, "bob"));
     shared.post(0, alice.joins());
@@ -133,7 +133,7 @@ fn an_outcome_that_the_state_does_not_show_is_unknown() {
 }
 
 #[test]
-fn whoever_came_went_or_was_kicked_meanwhile_is_treated_so() {
+fn joins_leaves_and_kicks_in_trimmed_entries_take_effect() {
     let mut shared = Shared::new(2);
     let (alice, bob, carol, dan) =
         (person(1, "alice"), person(2, "bob"), person(3, "carol"), person(4, "dan"));

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_machine_can_not_do_is_not_planned() {
+    fn chaos_that_the_machine_cannot_cause_is_not_planned() {
         let means = Means { clock: false, disk: false, network: false };
         let steps =
             draw(&mut Random::new(7), Duration::from_secs(600), Duration::from_secs(3), means);

@@ -157,7 +157,7 @@ fn each_broken_promise_is_found() {
 }
 
 #[test]
-fn who_was_removed_may_have_lost_its_session_with_its_goodbye() {
+fn a_removed_member_may_lose_its_session_without_a_fault() {
     let lost = vec![("m1.1".to_owned(), "m1.1 is unknown".to_owned())];
     let session = || Diary { lost_sessions: lost.clone(), ..Diary::default() };
     let seen = Diary { removed: ["m1.1".to_owned()].into(), ..Diary::default() };
@@ -199,7 +199,7 @@ fn a_whisper_comes_once_in_order_and_none_is_missed_untold() {
 }
 
 #[test]
-fn what_nobody_can_confirm_is_counted() {
+fn messages_that_nobody_can_confirm_are_counted() {
     let begin = [connected(0), Sight::Entered { room: PRIVATE, after: None }];
     let alone = diary(&[&begin[..], &[Sight::Heard((0, 0))]].concat());
     let seen = diary(&[connected(0), entered(PUBLIC, 9), said(10, 0, 0)]);
