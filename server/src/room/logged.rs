@@ -201,9 +201,10 @@ impl Executor {
 
     /// Ends this machine's part in a room that has no members here and asks for nothing.
     fn let_go(&mut self) -> Result<(), Refusal> {
-        let has_members = !self.members.is_empty();
+        // It may fall to this machine to end a mute.
+        let is_needed = !self.members.is_empty() || self.state.has_timed_mute();
         let logged = self.logged();
-        if has_members || logged.in_flight.is_some() || !logged.waiting.is_empty() {
+        if is_needed || logged.in_flight.is_some() || !logged.waiting.is_empty() {
             return Err(Refusal::Unavailable);
         }
         logged.is_let_go = true;

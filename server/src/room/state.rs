@@ -257,6 +257,11 @@ impl State {
         self.nonces(session)?.find(self.nonce_key.hash(nonce))
     }
 
+    /// Whether an owner's mute is to end by itself.
+    pub(crate) fn has_timed_mute(&self) -> bool {
+        self.muted.values().any(|muted| muted.mute.until.is_some())
+    }
+
     /// The secret for hashes of nonces.
     pub(crate) fn nonce_key(&self) -> NonceKey {
         self.nonce_key

@@ -425,9 +425,17 @@ fn a_room_is_let_go_by_a_machine_without_members_and_turns_away_who_comes_too_la
     shared.order_all();
     assert_eq!(shared.room(1).let_go(), Err(Refusal::Unavailable));
     assert_eq!(shared.room(1).status().deserted_since, None);
+    let until = Time::from_millis(60_000);
+    let mute = Op::Mute { session: 1, mute: Mute { until: Some(until) }, seconds: Some(60) };
+    shared.post(1, Envelope::Op { by: By::Teacher(2), op: mute, answered: None });
     shared.post(1, bob.leaves());
     shared.order_all();
     assert!(shared.room(1).status().deserted_since.is_some());
+    // Whoever was muted from here has to be unmuted by somebody.
+    assert_eq!(shared.room(1).let_go(), Err(Refusal::Unavailable));
+    let over = Op::MuteOver { session: 1, muter: Muter::Owner, until };
+    shared.post(1, Envelope::Op { by: By::Time, op: over, answered: None });
+    shared.order_all();
     assert_eq!(shared.room(1).let_go(), Ok(()));
     assert_eq!(shared.room(1).enter(carol.coming()), Err(Refusal::Ended));
     assert!(shared.room(1).leave(3, carol.going()).is_err());
