@@ -25,6 +25,14 @@ const RECENT_MILLIS: i64 = 60_000;
 const EVENTS: usize = 200;
 const NONCES: usize = 256;
 
+/// The nonce of a message on disk.
+struct KeptNonce {
+    /// In milliseconds since 1970.
+    time: i64,
+    id: u64,
+    hash: u64,
+}
+
 /// How many crashes are remembered.
 const CRASHES: usize = 16;
 
@@ -204,11 +212,13 @@ impl Store {
         let since = kept.until.map_or(i64::MAX, |until| until.as_millis() - NONCE_MILLIS);
         let numbers = kept.sessions.iter().enumerate();
         let at: HashMap<u64, usize> = numbers.map(|(at, it)| (it.session, at)).collect();
+        let mut found: Vec<Vec<KeptNonce>> = Vec::new();
+        found.resize_with(at.len(), Vec::new);
         for room in &kept.rooms {
             let is_here = |it: &KeptSession| it.room == room.room;
             let events =
                 if kept.sessions.iter().any(is_here) { NONCE_EVENTS } else { OTHERS_NONCE_EVENTS };
-            let mut found: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
+            let mut counts = vec![0; at.len()];
             let mut statement = self.connection().prepare_cached(
                 "SELECT time, session, nonce, id FROM event WHERE room = ?1 ORDER BY id DESC",
             )?;
@@ -220,22 +230,20 @@ impl Store {
             {
                 looked_at += 1;
                 let Some(session) = at.get(&(row.get::<_, i64>(1)? as u64)) else { continue };
-                let Some(nonce) = row.get::<_, Option<i64>>(2)? else { continue };
-                let nonces = found.entry(*session).or_default();
-                if nonces.len() < NONCES {
-                    nonces.push((nonce as u64, row.get::<_, i64>(3)? as u64));
-                    lacking -= usize::from(nonces.len() == NONCES);
+                let Some(hash) = row.get::<_, Option<i64>>(2)? else { continue };
+                if counts[*session] < NONCES {
+                    let (time, id) = (row.get(0)?, row.get::<_, i64>(3)? as u64);
+                    found[*session].push(KeptNonce { time, id, hash: hash as u64 });
+                    counts[*session] += 1;
+                    lacking -= usize::from(counts[*session] == NONCES);
                 }
             }
-            for (session, nonces) in found {
-                kept.sessions[session].nonces.extend(nonces);
-            }
         }
-        for session in &mut kept.sessions {
-            let nonces = &mut session.nonces;
-            // Ids of several rooms follow the time well enough to tell which nonces are the last.
-            nonces.sort_unstable_by_key(|(_, id)| *id);
-            nonces.drain(..nonces.len().saturating_sub(NONCES));
+        for (session, mut found) in kept.sessions.iter_mut().zip(found) {
+            // Ids are in order within a room only: those of an older room are lower.
+            found.sort_unstable_by_key(|nonce| (nonce.time, nonce.id));
+            let last = found.len().saturating_sub(NONCES);
+            session.nonces = found[last..].iter().map(|nonce| (nonce.hash, nonce.id)).collect();
         }
         Ok(())
     }

@@ -373,6 +373,39 @@ proptest! {
 }
 
 #[test]
+fn the_last_nonces_of_a_session_are_those_said_last_in_whichever_room() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let said = |room: u64, id: u64, second: u64| {
+        let time = Time::from_millis(second as i64 * 1_000);
+        let stamp = Stamp { id, time, room: "x".into() };
+        let (user, text) = ("alice".into(), "x".into());
+        let event = Event::Said { stamp, user, text, me: false, teacher: false };
+        Write::Event { room, event, session: 9, nonce: Some(second) }
+    };
+    let session = Write::Session {
+        session: 9,
+        token: [3; 32],
+        name: "alice".into(),
+        room: 10,
+        quiet: false,
+        teacher: false,
+        watching: false,
+        muted: None,
+    };
+    // First much in the newer room, whose ids are higher, and then a little in the older one.
+    let newer = (1..=300).map(|second| said(5_000, 5_000 + second, second));
+    let older = (301..=340).map(|second| said(10, second, second));
+    let rooms = [(10, "lobby"), (5_000, "newer")];
+    let rooms = rooms.map(|(room, name)| Write::Opened { room, name: name.into() });
+    let writes = rooms.into_iter().chain([session]).chain(newer).chain(older);
+    store.write(&writes.collect::<Vec<_>>()).expect("a disk");
+    let kept = store.kept().expect("a database");
+    let nonces: Vec<u64> = kept.sessions[0].nonces.iter().map(|(hash, _)| *hash).collect();
+    assert_eq!(nonces, (85..=340).collect::<Vec<_>>());
+}
+
+#[test]
 fn held_sessions_and_rooms_in_use_are_restored() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
