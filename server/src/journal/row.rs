@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use madang_protocol::event::{Event, Stamp, Time};
+use madang_protocol::{
+    event::{Event, Stamp, Time},
+    sanitize::{sanitize_label, sanitize_message},
+};
 use rusqlite::Row;
 use serde_json::{Map, Value};
 
@@ -66,15 +69,16 @@ pub(super) const EVENT: &str =
     "event.id, event.time, event.kind, event.user, event.text, event.rest";
 
 /// The event of a row that starts with the columns of [`EVENT`]; `None` if this version does
-/// not know it.
+/// not know it. Its texts are sanitized again: a byte on the disk may have changed.
 pub(super) fn event(row: &Row<'_>, room: &Arc<str>) -> rusqlite::Result<Option<Event>> {
     let id = row.get::<_, i64>(0)? as u64;
     let time = Time::from_millis(row.get(1)?);
     let kind = row.get_ref(2)?.as_str()?;
     let stamp = Stamp { id, time, room: room.clone() };
     if kind == SAID || kind == ME {
-        let user = row.get_ref(3)?.as_str()?.into();
-        let (text, me) = (row.get(4)?, kind == ME);
+        let user = (&*sanitize_label(row.get_ref(3)?.as_str()?)).into();
+        let text = sanitize_message(row.get_ref(4)?.as_str()?).into_owned();
+        let me = kind == ME;
         let teacher = row.get_ref(5)?.as_str_or_null()? == Some(TEACHER);
         return Ok(Some(Event::Said { stamp, user, text, me, teacher }));
     }
@@ -90,8 +94,23 @@ pub(super) fn event(row: &Row<'_>, room: &Arc<str>) -> rusqlite::Result<Option<E
             fields.insert(name.into(), value.into());
         }
     }
+    fields.values_mut().for_each(sanitize);
     fields.insert("id".into(), id.into());
     fields.insert("time".into(), stamp.time.to_string().into());
     fields.insert("room".into(), (&**room).into());
     Ok(serde_json::from_value(Value::Object(fields)).ok())
+}
+
+/// Sanitizes every text in a field.
+fn sanitize(field: &mut Value) {
+    match field {
+        Value::String(text) => {
+            if let Cow::Owned(fit) = sanitize_message(text) {
+                *text = fit;
+            }
+        }
+        Value::Array(fields) => fields.iter_mut().for_each(sanitize),
+        Value::Object(fields) => fields.values_mut().for_each(sanitize),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

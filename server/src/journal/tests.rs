@@ -406,6 +406,30 @@ fn the_last_nonces_of_a_session_are_those_said_last_in_whichever_room() {
 }
 
 #[test]
+fn what_has_become_unfit_for_terminals_on_the_disk_is_not_read_as_it_is() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let topic = Event::Topic { stamp: stamp(2), user: "bob".into(), topic: "sums".into() };
+    store.write(&[opened(), write(said(1, "hello")), write(topic)]).expect("a disk");
+    store
+        .connection()
+        .execute_batch(
+            "UPDATE event SET user = 'b' || char(27) || 'ob', text = 'hel' || char(0) || 'lo' WHERE id = 1;
+             UPDATE event SET user = 'b' || char(7) || 'ob',
+                 rest = replace(rest, 'sums', 'su\\u001b[31mms') WHERE id = 2",
+        )
+        .expect("a database");
+    let found = scratch.past().newest(&span(), bounds(10), |_| true).expect("a database");
+    let lines: String = found.events.iter().map(|event| format!("{event:?}\n")).collect();
+    assert_eq!(found.events.len(), 2, "{lines}");
+    assert!(lines.contains("hello") && lines.contains("bob"), "{lines}");
+    assert!(
+        !lines.contains("\\u{1b}") && !lines.contains("\\0") && !lines.contains("\\u{7}"),
+        "{lines}"
+    );
+}
+
+#[test]
 fn held_sessions_and_rooms_in_use_are_restored() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
