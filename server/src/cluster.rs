@@ -12,7 +12,7 @@
 //! 3. No pump waits for Redis.
 
 use std::{
-    fmt, io,
+    io,
     sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use madang_protocol::room::{RoomKey, RoomName};
 use redis::{Connection, RedisResult};
 
+pub use self::config::{ClusterConfig, ClusterError};
 use self::{
     connection::Redis,
     control::{Answers, Control, Once},
@@ -47,9 +48,9 @@ use crate::{
     },
     session::{nonces::NonceKey, user_manager::SharedNames},
     sync::Mutex,
-    system,
 };
 
+mod config;
 mod connection;
 pub(crate) mod keys;
 mod sealed;
@@ -70,113 +71,6 @@ pub(crate) mod sessions;
 
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
-
-/// A server's cluster settings.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ClusterConfig {
-    /// Where Redis, or Valkey, is: `redis://HOST`, or `rediss://` over TLS.
-    pub url: String,
-    /// Its password, if that is not in the address. Default: none.
-    pub password: Option<String>,
-    /// Accept a Redis that loses its data when it restarts. Default: false.
-    pub volatile: bool,
-    /// How long messages may wait for an unreachable Redis before members are told and new
-    /// messages are refused. Default: 10 s.
-    pub patience: Duration,
-    /// After how many entries a room's state is saved. Default: 1,000.
-    pub entries_kept_after: u64,
-    /// How long entries are kept that a saved state contains. Default: 60 s.
-    pub entries_kept_for: Duration,
-    /// What this server is called among the others. Default: the name of its machine.
-    pub node: String,
-    /// How long a server that is not heard of counts as alive. Default: 15 s.
-    pub lease: Duration,
-    /// How long a server must have been there itself before it may declare another dead.
-    /// Default: 20 s.
-    pub settling: Duration,
-}
-
-impl ClusterConfig {
-    /// The default settings for an address.
-    pub fn at(url: &str) -> ClusterConfig {
-        ClusterConfig {
-            url: url.to_owned(),
-            password: None,
-            volatile: false,
-            patience: Duration::from_secs(10),
-            entries_kept_after: 1_000,
-            entries_kept_for: Duration::from_secs(60),
-            node: system::own_name(),
-            lease: Duration::from_secs(15),
-            settling: Duration::from_secs(20),
-        }
-    }
-}
-
-/// Without the address and the password, which are secret.
-impl fmt::Debug for ClusterConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ClusterConfig {
-            volatile,
-            patience,
-            entries_kept_after,
-            entries_kept_for,
-            node,
-            lease,
-            settling,
-            ..
-        } = self;
-        f.debug_struct("ClusterConfig")
-            .field("volatile", volatile)
-            .field("patience", patience)
-            .field("entries_kept_after", entries_kept_after)
-            .field("entries_kept_for", entries_kept_for)
-            .field("node", node)
-            .field("lease", lease)
-            .field("settling", settling)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a server can't join the cluster.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// Not a valid address.
-    #[error("not the address of a Redis: {0}")]
-    Address(String),
-    /// Nothing answers there, or it is not Redis.
-    #[error("failed to reach Redis at {address}: {cause}")]
-    Unreachable {
-        /// The address, without the password.
-        address: String,
-        /// What happened.
-        cause: String,
-    },
-    /// This Redis lacks a feature that is needed.
-    #[error("Redis {version} is too old: 6.2 is needed, or Valkey")]
-    Version {
-        /// Its version.
-        version: String,
-    },
-    /// It evicts keys.
-    #[error(
-        "this Redis drops what it has when its memory is full (maxmemory-policy {policy}): set \
-         it to noeviction"
-    )]
-    Eviction {
-        /// Its eviction policy.
-        policy: String,
-    },
-    /// It saves nothing to disk.
-    #[error(
-        "this Redis keeps nothing over a restart: turn on appendonly, or accept that with \
-         --cluster-volatile"
-    )]
-    Volatile,
-    /// The system can't start another thread.
-    #[error("failed to start the cluster's threads: {0}")]
-    Threads(#[from] io::Error),
-}
 
 /// This server's part in a cluster.
 pub(crate) struct Cluster {

@@ -257,6 +257,8 @@ fn tallies_go_to_teachers_and_their_wall_at_most_twice_a_second() {
     let mut dave = server.login_json("dave");
     let mut pupil = server.login_json("pupil");
     let mut nc = server.login("nc");
+    // The first tally comes with the poll, which may be long on its way to the pupil.
+    let opened = Instant::now();
     kim.command("/poll Q / a / b");
     pupil.next("poll");
     let started = Instant::now();
@@ -281,7 +283,7 @@ fn tallies_go_to_teachers_and_their_wall_at_most_twice_a_second() {
             }
         }
         // Half a second before each tally except the first.
-        let most = started.elapsed().as_millis() / 500 + 1;
+        let most = opened.elapsed().as_millis() / 500 + 1;
         assert!(tallies <= most, "{tallies} tallies for {votes} votes, at most {most}");
     }
     for client in [&mut dave, &mut pupil] {
