@@ -10,11 +10,11 @@ use rusqlite::{Connection, OpenFlags, Row, ToSql, types::Value};
 
 use super::{
     folder::{self, DATABASE, Folder, FolderError},
-    salvage::{Effort, Salvage, Table},
+    salvage::{Salvage, Table, WorkLimit},
     schema::{self, SchemaError},
 };
 
-/// The tables, and the keys to read them in parts with.
+/// The tables, with the keys for reading them in parts.
 const TABLES: [(&str, Option<&str>); 7] = [
     ("fact", None),
     ("room", Some("room")),
@@ -75,7 +75,7 @@ pub enum RecoverError {
 
 /// Recovers the database in a `--data` folder that no server is using, and reports the number
 /// of rows copied so far. The work is at most a fixed amount and an amount for each byte of
-/// the database ([`Effort`]).
+/// the database: see `salvage`.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub fn recover(data: &Path, progress: impl FnMut(usize)) -> Result<Recovered, Re
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut damaged = Connection::open_with_flags(&damaged_path, flags).map_err(nothing)?;
     let bytes = fs::metadata(&damaged_path).map_or(0, |file| file.len());
-    let work = Effort::limit(&mut damaged, bytes).map_err(nothing)?;
+    let work = WorkLimit::set(&mut damaged, bytes).map_err(nothing)?;
     damaged.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(nothing)?;
 
     let new_path = data.join("madang.db.recovered");
@@ -140,7 +140,7 @@ struct Copied {
 /// Copies every readable row.
 fn copy(
     damaged: &Connection,
-    work: &Effort,
+    work: &WorkLimit,
     new: &Path,
     mut progress: impl FnMut(usize),
 ) -> Result<Copied, SchemaError> {

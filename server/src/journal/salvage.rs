@@ -28,27 +28,27 @@ const STRIDE: u16 = 100;
 const MOST_HALVINGS: u32 = 14;
 
 /// The work that may still be done.
-pub(super) struct Effort {
+pub(super) struct WorkLimit {
     most: u64,
     left: Arc<AtomicU64>,
     /// For tables before this one.
     done: AtomicU64,
 }
 
-impl Effort {
+impl WorkLimit {
     /// Limits the work of a connection to a database with so many bytes. Beyond it, every query
     /// fails.
     ///
     /// # Errors
     ///
     /// SQLite's.
-    pub(super) fn limit(connection: &mut Connection, bytes: u64) -> rusqlite::Result<Effort> {
+    pub(super) fn set(connection: &mut Connection, bytes: u64) -> rusqlite::Result<WorkLimit> {
         let most = WORK + WORK_PER_BYTE * bytes;
         let left = Arc::new(AtomicU64::new(most));
         let counted = left.clone();
         let count = move || spend(&counted, STRIDE.into());
         connection.progress_handler(STRIDE.into(), Some(count))?;
-        Ok(Effort { most, left, done: AtomicU64::new(0) })
+        Ok(WorkLimit { most, left, done: AtomicU64::new(0) })
     }
 
     /// The next table has its own share, so that one can't use up what another needs.
@@ -86,7 +86,7 @@ pub(super) struct Table<'a> {
     pub(super) name: &'a str,
     /// The names of the columns to copy.
     pub(super) columns: &'a str,
-    /// A column with numbers, to read it in parts with.
+    /// A column with numbers, for reading it in parts.
     pub(super) key: Option<&'a str>,
     /// Whether its rows stand room by room.
     pub(super) has_rooms: bool,
@@ -113,7 +113,7 @@ fn places(mut unreadable: Vec<Keys>) -> usize {
 /// Copies what is readable.
 pub(super) struct Salvage<'a> {
     damaged: &'a Connection,
-    work: &'a Effort,
+    work: &'a WorkLimit,
     take: &'a mut dyn FnMut(&Row<'_>) -> rusqlite::Result<usize>,
     /// How many rows were copied.
     pub(super) taken: usize,
@@ -125,7 +125,7 @@ impl<'a> Salvage<'a> {
     /// Gives each row to `take`, which returns how many it has copied.
     pub(super) fn new(
         damaged: &'a Connection,
-        work: &'a Effort,
+        work: &'a WorkLimit,
         take: &'a mut dyn FnMut(&Row<'_>) -> rusqlite::Result<usize>,
     ) -> Salvage<'a> {
         Salvage { damaged, work, take, taken: 0, damages: 0 }
