@@ -138,7 +138,8 @@ impl Lesson {
     }
 
     /// Begins to hear the log, if several machines share the lesson: each entry goes to
-    /// `follower`, which has it [heard](Self::hear). Blocks as [`LessonLog::follow`] does.
+    /// `follower`, which has it [heard](Self::hear). Blocks as
+    /// [`LessonLog::follow`](log::LessonLog::follow) does.
     pub(crate) fn follow(&self, follower: Weak<dyn Follower>) {
         let place = self.desk.lock().logged.as_ref().map(LessonLogged::place);
         if let Some((log, next)) = place {
