@@ -45,7 +45,7 @@ pub fn nim(name: &str) -> &'static str {
 }
 
 impl Josa {
-    /// The form to put after `word`, or both forms, written `은(는)`, if its last sound is unknown.
+    /// The form that follows `word`. If its last sound is unknown, both forms are given: `은(는)`.
     pub fn after(self, word: &str) -> &'static str {
         let [consonant, vowel, unknown] = match self {
             Josa::EunNeun => ["은", "는", "은(는)"],

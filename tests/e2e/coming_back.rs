@@ -10,15 +10,15 @@ use madang_tests::{DEADLINE, TestClient, TestServer, told};
 use serde_json::{Value, json};
 
 /// A client that has logged in, and what it needs to resume its session.
-struct Member {
-    client: TestClient,
-    token: String,
-    last: u64,
+pub(crate) struct Member {
+    pub(crate) client: TestClient,
+    pub(crate) token: String,
+    pub(crate) last: u64,
 }
 
 impl Member {
     #[track_caller]
-    fn login(server: &TestServer, name: &str) -> Member {
+    pub(crate) fn login(server: &TestServer, name: &str) -> Member {
         let mut client = server.connect();
         let welcome = client.login_json(name);
         let token = welcome["session"].as_str().expect("a token").to_owned();
@@ -56,7 +56,13 @@ impl Member {
 
 /// A connection that has presented a token and waits for the answer.
 #[track_caller]
-fn present(server: &TestServer, token: &str, room: &str, last: u64, private: u64) -> TestClient {
+pub(crate) fn present(
+    server: &TestServer,
+    token: &str,
+    room: &str,
+    last: u64,
+    private: u64,
+) -> TestClient {
     let mut client = server.connect();
     client.become_json();
     client.send_json(json!({

@@ -7,27 +7,14 @@ use madang_server::cluster::ClusterConfig;
 use madang_tests::{DEADLINE, TestClient, TestServer};
 use serde_json::{Value, json};
 
+use crate::coming_back::{Member, present};
+
 use super::{Cluster, expect_said, join, names::login_once_free, next, say};
 
-/// A client that has logged in, and what it needs to resume its session.
-struct Member {
-    client: TestClient,
-    token: String,
-    last: u64,
-}
-
 impl Member {
-    #[track_caller]
-    fn login(server: &TestServer, name: &str) -> Member {
-        let mut client = server.connect();
-        let welcome = client.login_json(name);
-        let token = welcome["session"].as_str().expect("a token").to_owned();
-        Member { client, token, last: id(&welcome) }
-    }
-
     /// Resets the connection. The server has noticed when this returns.
     #[track_caller]
-    fn cut(&mut self, server: &TestServer) {
+    fn lose_connection(&mut self, server: &TestServer) {
         let before = server.console().matches("연결 끊김").count();
         std::mem::replace(&mut self.client, server.connect()).reset();
         server.console_expect_count("연결 끊김", before + 1);
@@ -36,19 +23,14 @@ impl Member {
     /// Resumes the session on a server, having received the private events up to `private`.
     #[track_caller]
     fn resume(&mut self, server: &TestServer, room: &str, private: u64) -> Value {
-        self.present(server, room, private);
+        self.present_to(server, room, private);
         let welcome = next(&mut self.client, "welcome");
         assert_eq!(welcome["resumed"], true, "{welcome}");
         welcome
     }
 
-    fn present(&mut self, server: &TestServer, room: &str, private: u64) {
-        self.client = server.connect();
-        self.client.become_json();
-        self.client.send_json(json!({
-            "type": "login", "session": self.token, "room": room, "last": self.last,
-            "last_private": private,
-        }));
+    fn present_to(&mut self, server: &TestServer, room: &str, private: u64) {
+        self.client = present(server, &self.token, room, self.last, private);
     }
 }
 
@@ -71,7 +53,7 @@ fn a_member_who_resumes_on_another_server_gets_what_it_missed_and_nobody_is_told
     let mut alice = Member::login(one, "alice");
     let mut bob = other.login("bob");
     alice.last = id(&next(&mut alice.client, "joined"));
-    alice.cut(one);
+    alice.lose_connection(one);
     bob.send("one\ntwo\n").expect("[bob] two\n");
     let welcome = alice.resume(other, "lobby", 0);
     assert_eq!(
@@ -87,7 +69,7 @@ fn a_member_who_resumes_on_another_server_gets_what_it_missed_and_nobody_is_told
     bob.expect_next("[alice] back\n");
     // And there again.
     alice.last += 3;
-    alice.cut(other);
+    alice.lose_connection(other);
     bob.send("three\n").expect_next("[bob] three\n");
     alice.resume(one, "lobby", 0);
     assert_eq!(expect_said(&mut alice.client, "three"), alice.last + 1);
@@ -96,7 +78,7 @@ fn a_member_who_resumes_on_another_server_gets_what_it_missed_and_nobody_is_told
     // Whoever ends the session ends it everywhere.
     alice.client.send_json(json!({"type": "command", "line": "/quit"}));
     bob.expect("[alice]");
-    alice.present(other, "lobby", 0);
+    alice.present_to(other, "lobby", 0);
     alice.client.expect_error("session_unknown", None);
     login_once_free(other, "alice");
 }
@@ -140,7 +122,7 @@ fn a_message_repeated_on_another_server_is_said_once() {
     join(&mut alice.client, "math");
     alice.client.send_json(json!({"type": "say", "text": "sum", "nonce": "n2"}));
     let sum = expect_said(&mut alice.client, "sum");
-    alice.cut(one);
+    alice.lose_connection(one);
     alice.last = sum;
     assert_eq!(alice.resume(other, "math", 0)["room"], "math");
     for (nonce, expected) in [("once", said), ("n2", sum)] {
@@ -167,7 +149,7 @@ fn owner_and_mutes_stay_what_they_are_in_a_private_room() {
     command(&mut alice.client, "/mute bob", "muted");
     // Both come back where nobody has had the room open.
     for member in [&mut alice, &mut bob] {
-        member.cut(one);
+        member.lose_connection(one);
         member.last = 0;
         let welcome = member.resume(other, "lobby", 0);
         assert_eq!((&welcome["room"], &welcome["owner"]), (&json!(room), &json!("alice")));
@@ -222,10 +204,10 @@ fn a_member_banned_while_away_cannot_resume_on_another_server() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = Member::login(one, "alice");
-    alice.cut(one);
+    alice.lose_connection(one);
     one.operate("/ban alice");
     one.console_expect("alice");
-    alice.present(other, "lobby", 0);
+    alice.present_to(other, "lobby", 0);
     assert_eq!(next(&mut alice.client, "bye")["reason"], "banned");
     alice.client.expect_closed();
 }
@@ -269,7 +251,7 @@ fn a_client_without_a_session_gets_its_old_name_back_from_another_server() {
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
     let mut alice = Member::login(one, "alice");
     let mut bob = other.login("bob");
-    alice.cut(one);
+    alice.lose_connection(one);
     let mut again = other.connect();
     again.become_json();
     again.send_json(json!({"type": "login", "name": "alice", "previous": alice.token}));
@@ -282,10 +264,10 @@ fn a_client_without_a_session_gets_its_old_name_back_from_another_server() {
 fn while_redis_is_away_nobody_comes_back_but_may_try_again() {
     let mut cluster = Cluster::start(2);
     let mut alice = Member::login(&cluster.nodes[0], "alice");
-    alice.cut(&cluster.nodes[0]);
+    alice.lose_connection(&cluster.nodes[0]);
     cluster.redis.kill();
     let other = &cluster.nodes[1];
-    alice.present(other, "lobby", 0);
+    alice.present_to(other, "lobby", 0);
     alice.client.expect_error("unavailable", None);
     cluster.redis.start_again();
     let deadline = std::time::Instant::now() + DEADLINE;

@@ -62,7 +62,7 @@ pub(super) enum Body {
     /// An answer that other connections get too; private like the next.
     Answer(Arc<Rendered>),
     Private(Box<[u8]>),
-    /// What nobody has asked for and nobody waits for; it is not skipped.
+    /// A note about the queue itself. It is never skipped.
     Note(Box<[u8]>),
     Mark {
         mark: Mark,

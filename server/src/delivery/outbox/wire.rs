@@ -144,9 +144,8 @@ impl OutboxState {
 }
 
 impl Outbox {
-    /// Explains the connection from now on, with an alarm and a language for programs; without, no
-    /// longer. False if that was so
-    /// already.
+    /// Explains the connection from now on, or stops doing so without an alarm and the language of
+    /// texts for programs. False if nothing changes.
     pub(crate) fn change_wire(&self, explained: Option<(Arc<dyn Alarm>, Lang)>) -> bool {
         let wire = &mut self.state.lock().wire;
         let is_new = wire.is_some() != explained.is_some();
