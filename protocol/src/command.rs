@@ -404,7 +404,7 @@ fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> Option<&'stati
     let edits = |spec: &'static CommandSpec| {
         let names = [spec.name, spec.alias].into_iter();
         let edits = names.map(|name| (strsim::damerau_levenshtein(name, &word), name)).min()?;
-        let is_like = 2 * edits.0 <= letters(edits.1).max(letters(&word));
+        let is_like = 2 * edits.0 <= letters(edits.1).min(letters(&word));
         is_like.then_some((edits.0, spec))
     };
     let fewest = || usable().filter_map(edits).min_by_key(|(edits, _)| *edits);
@@ -612,7 +612,7 @@ mod tests {
             assert!(nearest.is_none_or(CommandSpec::is_members), "{line}: {nearest:?}");
         }
         // Nothing is proposed that is hardly like it.
-        for line in ["/rj", "/xyz", "/enter", "/안녕하세요", "/tmp/file.txt"] {
+        for line in ["/rj", "/xyz", "/nope", "/enter", "/안녕하세요", "/tmp/file.txt"] {
             assert_eq!(
                 Command::parse(line),
                 Err(CommandError::Unknown { nearest: None }),

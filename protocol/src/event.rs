@@ -63,6 +63,9 @@ pub enum Event {
         stamp: Stamp,
         /// Who it was.
         user: Arc<str>,
+        /// Whether it is a stream over HTTP, which only reads.
+        #[serde(default, skip_serializing_if = "is_false")]
+        stream: bool,
     },
     /// Somebody left.
     Left {

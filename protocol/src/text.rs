@@ -369,7 +369,7 @@ mod tests {
             assert_eq!(String::from_utf8(out), Ok(expected.replace('\n', "\r\n")));
         }
         let user: std::sync::Arc<str> = "이름".into();
-        let joined = Event::Joined { stamp: stamp(), user: user.clone() };
+        let joined = Event::Joined { stamp: stamp(), user: user.clone(), stream: false };
         check(&joined, Lang::Ko, "[이름]님이 입장했습니다.\n");
         check(&joined, Lang::En, "[이름] joined.\n");
         let left = Event::Left { stamp: stamp(), user: user.clone(), text: None };
@@ -448,7 +448,7 @@ mod tests {
             .into_iter()
             .flat_map(|lang| {
                 [
-                    Event::Joined { stamp: stamp(), user: user.clone() },
+                    Event::Joined { stamp: stamp(), user: user.clone(), stream: false },
                     Event::Left { stamp: stamp(), user: user.clone(), text: None },
                     Event::Left { stamp: stamp(), user: user.clone(), text: Some("x".into()) },
                     Event::Kicked { stamp: stamp(), user: user.clone(), seconds: 600, by: None },

@@ -243,7 +243,8 @@ export class State {
       case "joined":
         this.members.add(event.user);
         this.quiet.delete(event.user);
-        this.streams.delete(event.user);
+        if (event.stream) this.streams.add(event.user);
+        else this.streams.delete(event.user);
         this.count += event.user === this.user ? 0 : 1;
         break;
       case "left": this.#goes(event.user); break;

@@ -92,6 +92,10 @@ try {
   assert.deepEqual(marks, [["dave", "you"], ["bob", ""], ["carol", ""], ["guest", "read only"], ["guest", "read only"]]);
   await say(chat, `/whois ${people.at(-1)[0]}`);
   await chat.waitForFunction(() => [...document.querySelectorAll(".row.notice")].some((row) => /guest-.* · read only/u.test(row.innerText)));
+  // Also one that comes later.
+  const later = await fetch(room, { headers: { Name: "logger" } });
+  await chat.locator("#people button", { hasText: "logger" }).filter({ hasText: "read only" }).waitFor();
+  await later.body.cancel();
   await shoot(chat, "streams");
   assert.deepEqual(chat.wrongs, []);
 } finally {

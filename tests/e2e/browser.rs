@@ -67,6 +67,12 @@ fn a_page_reads_a_room_and_other_sites_neither_read_nor_speak() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn an_event_source_that_is_cut_off_comes_back_by_itself_and_has_everything_once() {
+    drive_at(&TestServer::start(|config| config.rate_limit = None), "event_source.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn the_page_explains_its_own_connection_on_request() {
     drive("wire.mjs");
 }

@@ -180,7 +180,8 @@ fn a_stream_of_events_has_ids_and_catches_up_exactly() {
     assert_eq!((id, &welcome["session"]), (None, &Value::Null), "{welcome}");
     let (joined, _) = expect_of_type(&mut first, "joined");
     assert_eq!(joined, welcome["id"].as_u64());
-    alice.expect_message("joined");
+    // Everyone is told at once that it only reads.
+    assert_eq!(alice.expect_message("joined")["stream"], true);
     let say = |alice: &mut TestClient, text: &str| {
         alice.send_json(serde_json::json!({ "type": "say", "text": text }));
         alice.expect_said("alice", text)

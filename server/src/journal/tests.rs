@@ -124,7 +124,7 @@ fn every_event() -> Vec<Event> {
             me: true,
             teacher: true,
         },
-        Event::Joined { stamp: stamp(3), user: user.clone() },
+        Event::Joined { stamp: stamp(3), user: user.clone(), stream: true },
         Event::Left { stamp: stamp(4), user: user.clone(), text: None },
         Event::Left { stamp: stamp(5), user: user.clone(), text: Some("안녕".into()) },
         Event::Kicked { stamp: stamp(6), user: user.clone(), seconds: 600, by: by.clone() },

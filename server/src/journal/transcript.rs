@@ -206,7 +206,11 @@ mod tests {
         let stamp = |id, time| Stamp { id, time: Time::from_millis(time), room: "a<b".into() };
         let (user, text) = ("철수".into(), "<script>\n둘째 줄".into());
         [
-            Event::Joined { stamp: stamp(1, 1_795_877_999_000), user: "철수".into() },
+            Event::Joined {
+                stamp: stamp(1, 1_795_877_999_000),
+                user: "철수".into(),
+                stream: false,
+            },
             Event::Said {
                 stamp: stamp(2, 1_795_877_999_000),
                 user,

@@ -193,7 +193,9 @@ impl Fact {
         let named = |by: Option<UserName>| by.map(Arc::from);
         let named_or_empty = |by: Option<UserName>| by.map_or_else(Arc::default, Arc::from);
         Some(match self.change {
-            Change::Joined { user, .. } => Event::Joined { stamp, user: user.into() },
+            Change::Joined { user, stream, .. } => {
+                Event::Joined { stamp, user: user.into(), stream }
+            }
             Change::Left { user, text, .. } => Event::Left { stamp, user: user.into(), text },
             Change::Said { user, text, me, teacher, .. } => {
                 Event::Said { stamp, user: user.into(), text, me, teacher }

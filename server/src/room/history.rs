@@ -335,7 +335,7 @@ mod tests {
         let user = "bob".into();
         match text {
             Some(text) => Event::Said { stamp, user, text: text.into(), me: false, teacher: false },
-            None => Event::Joined { stamp, user },
+            None => Event::Joined { stamp, user, stream: false },
         }
     }
 

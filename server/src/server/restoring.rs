@@ -270,7 +270,7 @@ mod tests {
     fn check(events: &[u64], holes: &[(u64, u64)], crashes: &[u64], complete: bool, wanted: &str) {
         let event = |id: &u64| {
             let stamp = Stamp { id: *id, time: Time::from_millis(0), room: "lobby".into() };
-            Event::Joined { stamp, user: "bob".into() }
+            Event::Joined { stamp, user: "bob".into(), stream: false }
         };
         let events = events.iter().map(event).collect();
         let holes = holes.to_vec();
