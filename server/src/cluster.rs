@@ -31,7 +31,7 @@ use self::{
     leases::{Lease, Link, Timing},
     orders::StandingOrder,
     place::LogPlace,
-    restoring::OfferedRoom,
+    restoring::OfferedState,
     room_log::{Log, next_seq},
     scripts::StoredRoom,
     sealed::Sealed,
@@ -59,6 +59,7 @@ mod place;
 mod room_log;
 mod scripts;
 pub(crate) mod server;
+mod keeping;
 mod uplink;
 mod hearer;
 mod leases;
@@ -71,6 +72,9 @@ pub(crate) mod sessions;
 
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// How long a server that starts waits before it looks again whether rooms go on.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// This server's part in a cluster.
 pub(crate) struct Cluster {
@@ -92,10 +96,10 @@ pub(crate) struct Cluster {
     pub(crate) names: Arc<dyn SharedNames>,
     /// Its sessions, for the other servers.
     pub(crate) sessions: Sessions,
-    /// The run of Redis in which this server started, and whether rooms went on in it.
-    run: (String, bool),
-    /// The states of rooms that were asked for them.
-    offers: (Sender<OfferedRoom>, Receiver<OfferedRoom>),
+    /// The run of Redis in which this server started.
+    run: String,
+    /// The states of rooms and the lesson, which were asked for them.
+    offers: (Sender<OfferedState>, Receiver<OfferedState>),
     threads: Mutex<Option<ClusterThreads>>,
     keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
     /// The secret that seals the lesson in Redis.
@@ -131,10 +135,15 @@ impl Cluster {
         let lease =
             Lease { redis: redis.clone(), origin, name: node.clone(), timing, link: link.clone() };
         let begin = |connection: &mut Connection| {
-            lease.take(connection)?;
-            let run = connection::run_of(connection)?;
-            let has_begun = restoring::arrive(connection, &run, origin, config.lease)?;
-            RedisResult::Ok((run, has_begun))
+            // If Redis has been restarted, the others first restore what it may have lost.
+            loop {
+                lease.take(connection)?;
+                let run = connection::run_of(connection)?;
+                if restoring::arrive(connection, &run, (origin, 0), config.lease)? {
+                    return RedisResult::Ok(run);
+                }
+                std::thread::park_timeout(PAUSE);
+            }
         };
         let run = begin(&mut connection).map_err(|it| redis.unreachable(&it))?;
         let (stop_hearer, hearer_stopped) = bounded(0);
@@ -257,11 +266,12 @@ impl Cluster {
             nonce_key: self.nonce_key,
             offers: self.offers.1.clone(),
             patience: self.timing.lease,
-            run: self.run.0.clone(),
+            run: self.run.clone(),
             has_offered: true,
-            has_begun: self.run.1,
+            has_begun: true,
             known: Vec::new(),
             restored: Vec::new(),
+            has_restored_lesson: false,
         };
         let keeper = leases::start_keeper(lease, self.server.clone(), gathering, stopped)?;
         *self.keeper.lock() = Some((stop, keeper));

@@ -210,9 +210,11 @@ fn acknowledged_messages_survive_a_restart_of_redis_and_none_is_doubled() {
         // Said while nobody listens, or before anybody knows that.
         let after = format!("after {round}");
         say(&mut alice, &after);
-        assert_eq!(expect_said(&mut bob, &after), id + 1);
+        // Nobody knows whether Redis has lost ids, so that no lower one is given.
+        let after_id = expect_said(&mut bob, &after);
+        assert!(after_id > id, "{after_id} comes after {id}");
         expect_said(&mut alice, &before);
-        assert_eq!(expect_said(&mut alice, &after), id + 1);
+        assert_eq!(expect_said(&mut alice, &after), after_id);
     }
 }
 

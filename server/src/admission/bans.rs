@@ -106,15 +106,26 @@ impl Bans {
 
     /// All bans.
     pub(crate) fn list(&self) -> Vec<Ban> {
+        self.list_of(|_| true)
+    }
+
+    /// Those that are kept for all servers.
+    pub(crate) fn list_kept(&self) -> Vec<Ban> {
+        self.list_of(|ban| ban.is_kept)
+    }
+
+    fn list_of(&self, is_listed: impl Fn(&BannedUntil) -> bool) -> Vec<Ban> {
         let now = Instant::now();
         let mut table = self.table.lock();
         table.expire();
         let left = |ban: &BannedUntil| ban.until.map(|until| until.saturating_duration_since(now));
-        let names = table.names.iter().map(|banned| Ban {
+        let names = table.names.iter().filter(|banned| is_listed(&banned.ban));
+        let names = names.map(|banned| Ban {
             banned: Banned::Name(banned.name.clone()),
             left: left(&banned.ban),
         });
-        let mut addresses: Vec<_> = table.addresses.iter().collect();
+        let mut addresses: Vec<_> =
+            table.addresses.iter().filter(|(_, ban)| is_listed(ban)).collect();
         addresses.sort_by_key(|(address, _)| **address);
         let addresses = addresses
             .into_iter()

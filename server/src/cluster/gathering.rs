@@ -10,19 +10,20 @@ use redis::{Connection, RedisResult};
 
 use super::{
     keys::SERVERS,
-    restoring::{self, OfferedRoom},
+    orders,
+    restoring::{self, OfferedState},
     scripts,
     server::ClusterServer,
 };
-use crate::{room::Room, session::nonces::NonceKey};
+use crate::{clock, room::Room, session::nonces::NonceKey};
 
 /// What the keeper knows of the run of Redis that it is connected to.
 pub(super) struct Gathering {
     pub(super) origin: u64,
     pub(super) last_seq: Arc<AtomicU64>,
     pub(super) nonce_key: NonceKey,
-    /// The states of rooms that were asked to offer them.
-    pub(super) offers: Receiver<OfferedRoom>,
+    /// The states of rooms and the lesson, which were asked to offer them.
+    pub(super) offers: Receiver<OfferedState>,
     /// How long servers that are missing are waited for.
     pub(super) patience: Duration,
     pub(super) run: String,
@@ -34,6 +35,8 @@ pub(super) struct Gathering {
     pub(super) known: Vec<u64>,
     /// The rooms that this server has restored.
     pub(super) restored: Vec<Weak<Room>>,
+    /// Whether it has restored the lesson.
+    pub(super) has_restored_lesson: bool,
 }
 
 impl Gathering {
@@ -61,15 +64,25 @@ impl Gathering {
             return Ok(false);
         }
         self.has_offered = true;
-        self.has_begun = restoring::arrive(connection, &self.run, self.origin, self.patience)?;
+        let (own, patience) = ((self.origin, server.rooms().highest_id()), self.patience);
+        self.has_begun = restoring::arrive(connection, &self.run, own, patience)?;
         if self.has_begun {
-            // The run's identifier is a long hexadecimal number.
-            let number = u64::from_str_radix(self.run.get(..15).unwrap_or_default(), 16);
-            for room in self.restored.drain(..).filter_map(|room| room.upgrade()) {
-                server.tell_restored(&room, number.as_ref().copied().unwrap_or(1));
-            }
+            server.take_orders(orders::read_orders(connection, clock::now())?);
+            self.tell_restored(server);
         }
         Ok(true)
+    }
+
+    /// What is appended now has all servers hear what was restored.
+    fn tell_restored(&mut self, server: &dyn ClusterServer) {
+        // The run's identifier is a long hexadecimal number.
+        let number = u64::from_str_radix(self.run.get(..15).unwrap_or_default(), 16);
+        for room in self.restored.drain(..).filter_map(|room| room.upgrade()) {
+            server.tell_restored(&room, number.as_ref().copied().unwrap_or(1));
+        }
+        if std::mem::take(&mut self.has_restored_lesson) {
+            server.lesson_restored();
+        }
     }
 
     fn offer(
@@ -83,28 +96,52 @@ impl Gathering {
             for origin in &self.known {
                 redis::cmd("HSETNX").arg(SERVERS).arg(*origin).arg("").exec(connection)?;
             }
+            for (name, order) in server.orders() {
+                orders::write_order(connection, &name, &order)?;
+            }
         }
         for room in server.rooms().all() {
             // One that has ended offers nothing.
             let _ = room.offer();
-            for offered in self.offers.try_iter() {
-                if offered.is_known(connection, &self.run)? {
-                    continue;
-                }
-                if has_begun {
-                    tracing::error!(room = %room.name, "other servers have gone on without what \
-                        this one has of a room");
-                    return Ok(false);
-                }
-                if offered.restore(connection, &self.run, (self.origin, &self.last_seq))? {
+            match self.restore_offered(connection, has_begun)? {
+                None => return Ok(false),
+                Some(false) => {}
+                Some(true) => {
                     tracing::warn!(room = %room.name, "Redis has lost messages; they were restored");
                     self.restored.push(Arc::downgrade(&room));
                 }
             }
         }
+        server.rooms().lesson.offer();
+        match self.restore_offered(connection, has_begun)? {
+            None => return Ok(false),
+            Some(is_restored) => self.has_restored_lesson |= is_restored,
+        }
         if !has_begun {
             server.claim_again();
         }
         Ok(true)
+    }
+
+    /// Restores what is offered, and returns whether that was necessary; none if the other servers
+    /// have gone on without it.
+    fn restore_offered(
+        &self,
+        connection: &mut Connection,
+        has_begun: bool,
+    ) -> RedisResult<Option<bool>> {
+        let mut is_restored = false;
+        for offered in self.offers.try_iter() {
+            if offered.is_known(connection, &self.run)? {
+                continue;
+            }
+            if has_begun {
+                tracing::error!(what = %offered.name, "other servers have gone on without what \
+                    this one has of a room or the lesson");
+                return Ok(None);
+            }
+            is_restored |= offered.restore(connection, &self.run, (self.origin, &self.last_seq))?;
+        }
+        Ok(Some(is_restored))
     }
 }

@@ -19,7 +19,7 @@ use super::{
     keys::{CONTROL, published, wake_channel},
     orders,
     place::LogPlace,
-    scripts,
+    restoring, scripts,
     sealed::Sealed,
     server::OwnServer,
     sessions,
@@ -130,7 +130,8 @@ impl Hearer {
 
     /// Listens until the connection fails or the server stops.
     fn hear(&mut self) -> RedisResult<()> {
-        let (mut connection, mut reading) = (self.redis.connect()?, self.redis.connect()?);
+        let (mut connection, (mut reading, run)) =
+            (self.redis.connect()?, self.redis.connect_to_run()?);
         self.lag.compare_clocks(&mut reading)?;
         let mut channels = connection.as_pubsub();
         channels.subscribe(&self.own)?;
@@ -138,8 +139,11 @@ impl Hearer {
         for channel in self.followed.keys() {
             channels.subscribe(channel)?;
         }
-        // What was appended while nobody listened.
-        if let Some(server) = self.server.get() {
+        // What was appended while nobody listened. In a run that has not begun, orders may be missing
+        // yet; the keeper reads them when it does.
+        if let Some(server) = self.server.get()
+            && restoring::has_begun(&mut reading, &run)?
+        {
             server.take_orders(orders::read_orders(&mut reading, clock::now())?);
         }
         let known: Vec<String> = self.followed.keys().cloned().collect();

@@ -9,7 +9,8 @@ use crate::room::log::LogEntry;
 /// The prefix of all keys of a cluster.
 const PREFIX: &str = "madang:";
 
-/// The highest id that any ended room has given.
+/// No room that is made, and none that goes on after a restart of Redis, gives an id up to this
+/// one: ended rooms have given these, and rooms before the restart.
 pub(super) const FLOOR: &str = "madang:floor";
 
 /// The secret for hashes of nonces.
@@ -38,7 +39,8 @@ pub(super) const CONTROL: &str = "madang:control";
 pub(super) struct RoomKeys {
     /// A hash: the room's first state. A room exists as long as this key does.
     pub(super) meta: String,
-    /// A hash: the number of the last entry, and the number of each server's last entry.
+    /// A hash: the number of the last entry, the number of each server's last entry, and the run of
+    /// Redis in which ids were last raised above [`FLOOR`].
     pub(super) head: String,
     /// A stream: the entries, by their numbers.
     pub(super) log: String,
@@ -139,8 +141,9 @@ pub(crate) fn published(message: &[u8]) -> Option<LogEntry> {
     let mut numbers = head.split(' ').map(str::parse);
     let mut next = || numbers.next()?.ok();
     let (number, origin, seq, millis): (u64, u64, u64, u64) = (next()?, next()?, next()?, next()?);
+    let ids_above = next()?;
     let time = Time::from_millis(i64::try_from(millis).ok()?);
-    Some(LogEntry { number, origin, seq, time, body: Arc::from(&message[end + 1..]) })
+    Some(LogEntry { number, origin, seq, time, ids_above, body: Arc::from(&message[end + 1..]) })
 }
 
 #[cfg(test)]
@@ -149,10 +152,13 @@ mod tests {
 
     #[test]
     fn published_text_is_an_entry_or_nothing() {
-        let entry = published(b"7 18446744073709551615 3 1764288000000\n1[]\n").expect("an entry");
+        let entry =
+            published(b"7 18446744073709551615 3 1764288000000 99\n1[]\n").expect("an entry");
         assert_eq!((entry.number, entry.origin, entry.seq), (7, u64::MAX, 3));
+        assert_eq!(entry.ids_above, 99);
         assert_eq!((entry.time.as_millis(), &*entry.body), (1_764_288_000_000, &b"1[]\n"[..]));
-        for broken in ["", "\n", "7 8 9\n", "7 8 9 x\n", "7 8 -9 1\n", "7 8 9 1"] {
+        for broken in ["", "\n", "7 8 9\n", "7 8 9 1\n", "7 8 9 1 x\n", "7 8 -9 1 0\n", "7 8 9 1 0"]
+        {
             assert_eq!(published(broken.as_bytes()), None, "{broken:?}");
         }
     }

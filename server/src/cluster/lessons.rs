@@ -15,20 +15,19 @@ use super::{
     Cluster, ClusterError,
     connection::PATIENCE,
     hearer::{Follow, Hearing},
+    keeping::Keeping,
     keys::{LESSON, RoomKeys, SERVERS, lease, wake_channel},
     place::LogPlace,
+    restoring::OfferedState,
     room_log::next_seq,
     scripts::{self, StoredRoom},
     sealed::{Seal, Sealed},
-    uplink::{Keeping, Sending, UPLINKS},
+    uplink::{Sending, UPLINKS},
 };
 use crate::{
     room::{
         Room,
-        lesson::{
-            log::{LessonLog, LessonSnapshot, OpenLesson},
-            state::LessonState,
-        },
+        lesson::log::{LessonLog, LessonSnapshot, OpenLesson},
         log::Follower,
     },
     sync::Mutex,
@@ -36,6 +35,9 @@ use crate::{
 
 /// What servers are asked for the lesson's key.
 pub(crate) const KEY_ASKED: &[u8] = b"the lesson's key";
+
+/// What stands for its name in Redis.
+const MARK: &str = " ";
 
 /// How long to wait before the servers are asked again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -65,12 +67,12 @@ impl Cluster {
             let key = self.find_key(&mut connection)?;
             let mut place = LogPlace::lesson(key);
             let mark =
-                place.write(Sealed::Mark, (self.origin, next_seq(&self.last_seq)), vec![b' ']);
+                place.write(Sealed::Mark, (self.origin, next_seq(&self.last_seq)), MARK.into());
             let stored = scripts::open_room(&mut connection, &place, Some(&mark), self.origin)?;
             let StoredRoom { first, time, snapshot, .. } = stored.expect("it was made");
             place.first = first;
             let snapshot = match snapshot {
-                None => LessonSnapshot { entry: 0, time, state: LessonState::first(first) },
+                None => LessonSnapshot::first(first, time),
                 Some(sealed) => {
                     let plain = place.read(Sealed::State, sealed).ok();
                     let read = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
@@ -88,6 +90,7 @@ impl Cluster {
             place: Arc::new(place),
             last_seq: self.last_seq.clone(),
             follows: self.follows.clone(),
+            offers: self.offers.0.clone(),
             follower: Mutex::new(Weak::<Room>::new()),
         });
         Ok(OpenLesson { log, snapshot })
@@ -164,6 +167,7 @@ struct LogOfLesson {
     last_seq: Arc<AtomicU64>,
     jobs: Sender<Sending>,
     follows: Sender<Hearing>,
+    offers: Sender<OfferedState>,
     follower: Mutex<Weak<dyn Follower>>,
 }
 
@@ -190,6 +194,12 @@ impl LessonLog for LogOfLesson {
     fn keep(&self, snapshot: LessonSnapshot) {
         let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
         self.send(Sending::Keep { place, seq, kept: Keeping::Lesson(Box::new(snapshot)) });
+    }
+
+    fn offer(&self, snapshot: LessonSnapshot) {
+        let (place, kept) = (self.place.clone(), Keeping::Lesson(Box::new(snapshot)));
+        // The keeper ends with the server.
+        let _ = self.offers.send(OfferedState { place, name: MARK.into(), kept });
     }
 
     fn follow(&self, follower: Weak<dyn Follower>, next: u64) {

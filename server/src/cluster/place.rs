@@ -63,6 +63,11 @@ impl LogPlace {
         LogPlace { keys: RoomKeys::lesson(&seal.name()), first: 0, seal: Some(seal) }
     }
 
+    /// Its [name](Seal::name) in Redis, if it is sealed.
+    pub(super) fn seal_name(&self) -> Option<String> {
+        self.seal.as_ref().map(Seal::name)
+    }
+
     /// How long Redis keeps it if nobody follows it; zero means forever.
     pub(super) fn life(&self) -> Duration {
         self.seal.as_ref().map_or(Duration::ZERO, |_| PRIVATE_LIFE)

@@ -1,11 +1,13 @@
 //! What happens when Redis was restarted, or another has taken its place: it may have lost what it
-//! had. All servers come to its new run first, and each offers the rooms that it has in memory,
-//! claims its names and keeps its sessions again; then rooms go on.
+//! had. All servers come to its new run first, and each offers the rooms that it has in memory, and the
+//! lesson, claims its names and keeps its sessions again; then rooms go on.
 //!
 //! # Guarantees
 //!
 //! 1. Of a room that several servers offer, Redis has the latest state that any of them has.
-//! 2. Nothing is appended before all servers have come, or those that are missing have been waited
+//! 2. Ids go on above all that any of the servers has seen, and above Redis's clock and theirs: no
+//!    room gives ids faster than the clock counts microseconds, with which it began.
+//! 3. Nothing is appended before all servers have come, or those that are missing have been waited
 //!    for as long as a lease lasts.
 
 use std::{
@@ -16,14 +18,16 @@ use std::{
 use redis::{Connection, RedisResult, Script};
 
 use super::{
-    keys::{self, FLOOR, RUN, SERVERS},
+    keeping::Keeping,
+    keys::{self, FLOOR, LESSON, RUN, SERVERS},
     place::LogPlace,
     room_log::next_seq,
     sealed::Sealed,
 };
-use crate::room::log::Snapshot;
+use crate::clock;
 
-/// Makes a room that Redis has lost, or knows an earlier state of, what a server remembers.
+/// Makes a room or the lesson, if Redis has lost it or knows an earlier state of it, what a server
+/// remembers.
 static RESTORE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -41,7 +45,10 @@ static RESTORE: LazyLock<Script> = LazyLock::new(|| {
         redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
         redis.call('HSET', KEYS[1], 'name', ARGV[2], 'first', ARGV[1], 'time', ARGV[3])
         redis.call('HSET', KEYS[2], 'n', ARGV[4], 'run', ARGV[8], 'base', ARGV[4])
-        for at = 9, #ARGV, 2 do
+        if ARGV[9] ~= '' then
+            redis.call('SET', KEYS[7], ARGV[9])
+        end
+        for at = 10, #ARGV, 2 do
             redis.call('HSET', KEYS[2], 'q:' .. ARGV[at], ARGV[at + 1])
         end
         redis.call('HSET', KEYS[4], 'entry', ARGV[4], 'snapshot', ARGV[5])
@@ -66,6 +73,11 @@ static ARRIVE: LazyLock<Script> = LazyLock::new(|| {
         end
         local now = redis.call('TIME')
         local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
+        local above = tonumber(now[1]) * 1000000 + tonumber(now[2])
+        for _, other in ipairs({redis.call('GET', KEYS[5]) or '0', ARGV[4]}) do
+            above = math.max(above, tonumber(other))
+        end
+        redis.call('SET', KEYS[5], string.format('%.0f', above))
         redis.call('SADD', KEYS[2], ARGV[2])
         redis.call('SET', KEYS[3], string.format('%.0f', time), 'NX')
         if time - tonumber(redis.call('GET', KEYS[3])) < tonumber(ARGV[3]) then
@@ -81,11 +93,12 @@ static ARRIVE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// The state of a room, as this server has it.
-pub(super) struct OfferedRoom {
+/// The state of a room or the lesson, as this server has it.
+pub(super) struct OfferedState {
     pub(super) place: Arc<LogPlace>,
+    /// The name or mark.
     pub(super) name: Arc<str>,
-    pub(super) snapshot: Box<Snapshot>,
+    pub(super) kept: Keeping,
 }
 
 /// Whether rooms go on in this run already.
@@ -94,19 +107,26 @@ pub(super) fn has_begun(connection: &mut Connection, run: &str) -> RedisResult<b
     Ok(current.as_deref() == Some(run))
 }
 
-/// This server, which has offered what it has, comes to this run; whether rooms go on in it.
+/// This server, which has offered what it has, comes to this run; whether rooms go on in it. It has
+/// seen ids up to `highest_id`.
 pub(super) fn arrive(
     connection: &mut Connection,
     run: &str,
-    origin: u64,
+    (origin, highest_id): (u64, u64),
     patience: Duration,
 ) -> RedisResult<bool> {
-    let arguments = (run, origin, patience.as_millis() as u64);
-    ARRIVE.key(RUN).key(&keys::arrivals(run)[..]).key(SERVERS).arg(arguments).invoke(connection)
+    let micros = u64::try_from(clock::now().as_millis()).unwrap_or(0) * 1_000;
+    let arguments = (run, origin, patience.as_millis() as u64, highest_id.max(micros));
+    ARRIVE
+        .key(RUN)
+        .key(&keys::arrivals(run)[..])
+        .key((SERVERS, FLOOR))
+        .arg(arguments)
+        .invoke(connection)
 }
 
-impl OfferedRoom {
-    /// Whether Redis has all that this server has of the room, in this run.
+impl OfferedState {
+    /// Whether Redis has all that this server has of it, in this run.
     pub(super) fn is_known(&self, connection: &mut Connection, run: &str) -> RedisResult<bool> {
         type RoomHead = (Option<u64>, Option<String>, Option<u64>);
         let keys = &self.place.keys;
@@ -120,12 +140,13 @@ impl OfferedRoom {
             .query(connection)?;
         // What was restored from less than this server has went on differently.
         let base = base.filter(|_| restored_in.as_deref() == Some(run));
+        let (entry, _) = self.kept.after();
         Ok(first == Some(self.place.first)
-            && number.unwrap_or(0) >= self.snapshot.entry
-            && base.is_none_or(|base| base >= self.snapshot.entry))
+            && number.unwrap_or(0) >= entry
+            && base.is_none_or(|base| base >= entry))
     }
 
-    /// Makes the room in Redis what this server remembers; false if Redis has that, or more.
+    /// Makes it in Redis what this server remembers; false if Redis has that, or more.
     pub(super) fn restore(
         &self,
         connection: &mut Connection,
@@ -134,18 +155,22 @@ impl OfferedRoom {
     ) -> RedisResult<bool> {
         let (place, keys) = (&self.place, &self.place.keys);
         let write = |part, plain| place.write(part, (origin, next_seq(last_seq)), plain);
-        let state = serde_json::to_vec(&self.snapshot).expect("plain data");
-        let heard: Vec<u64> =
-            self.snapshot.heard.iter().flat_map(|(origin, seq)| [*origin, *seq]).collect();
+        let (entry, time) = self.kept.after();
+        let heard = self.kept.heard().iter().flat_map(|(origin, seq)| [*origin, *seq]);
+        let lesson = match &self.kept {
+            Keeping::Room(_) => None,
+            Keeping::Lesson(_) => place.seal_name(),
+        };
         RESTORE
             .key(&[&keys.meta, &keys.head, &keys.log, &keys.state])
-            .key((FLOOR, keys::rooms(origin)))
+            .key((FLOOR, keys::rooms(origin), LESSON))
             .arg(place.first)
             .arg(write(Sealed::Mark, self.name.as_bytes().to_vec()))
-            .arg((self.snapshot.time.as_millis(), self.snapshot.entry))
-            .arg(write(Sealed::State, state))
-            .arg((place.life().as_secs(), self.snapshot.state.next_id() - 1, run))
-            .arg(heard)
+            .arg((time.as_millis(), entry))
+            .arg(write(Sealed::State, self.kept.write()))
+            .arg((place.life().as_secs(), self.kept.last_id(), run))
+            .arg(lesson.unwrap_or_default())
+            .arg(heard.collect::<Vec<u64>>())
             .invoke(connection)
     }
 }

@@ -14,11 +14,12 @@ use crossbeam_channel::{Sender, bounded};
 use super::{
     connection::{PATIENCE, Redis},
     hearer::{Follow, Hearing},
+    keeping::Keeping,
     leases,
     place::LogPlace,
-    restoring::OfferedRoom,
+    restoring::OfferedState,
     sealed::Sealed,
-    uplink::{Keeping, Sending},
+    uplink::Sending,
 };
 use crate::{
     room::{
@@ -40,7 +41,7 @@ pub(super) struct Log {
     pub(super) last_seq: Arc<AtomicU64>,
     pub(super) jobs: Sender<Sending>,
     pub(super) follows: Sender<Hearing>,
-    pub(super) offers: Sender<OfferedRoom>,
+    pub(super) offers: Sender<OfferedState>,
     pub(super) entries_kept_after: u64,
     pub(super) room: Mutex<Weak<Room>>,
 }
@@ -74,7 +75,8 @@ impl RoomLog for Log {
     fn offer(&self, name: &Arc<str>, snapshot: Snapshot) {
         let (place, name) = (self.place.clone(), name.clone());
         // The keeper ends with the server.
-        let _ = self.offers.send(OfferedRoom { place, name, snapshot: Box::new(snapshot) });
+        let kept = Keeping::Room(Box::new(snapshot));
+        let _ = self.offers.send(OfferedState { place, name, kept });
     }
 
     fn entries_kept_after(&self) -> u64 {

@@ -40,7 +40,8 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Appends an entry and publishes it. An entry that was appended before is not appended again.
+/// Appends an entry and publishes it. An entry that was appended before is not appended again. The
+/// first of a room in a run of Redis says above which ids it goes on.
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -62,15 +63,20 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
         local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
         local number = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'n', 1))
         redis.call('HSET', KEYS[2], last, ARGV[2])
+        local above = '0'
+        if redis.call('HGET', KEYS[2], 'raised') ~= ARGV[7] then
+            redis.call('HSET', KEYS[2], 'raised', ARGV[7])
+            above = redis.call('GET', KEYS[6]) or '0'
+        end
         redis.call('XADD', KEYS[3], number .. '-0', 'o', ARGV[1], 's', ARGV[2], 't', time,
-            'b', ARGV[5])
+            'a', above, 'b', ARGV[5])
         if ARGV[6] ~= '0' then
             for at = 1, 3 do
                 redis.call('EXPIRE', KEYS[at], ARGV[6])
             end
         end
         redis.call('PUBLISH', ARGV[4],
-            number .. ' ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. time .. '\n' .. ARGV[5])
+            table.concat({number, ARGV[1], ARGV[2], time, above}, ' ') .. '\n' .. ARGV[5])
         return 'appended'",
     )
 });
@@ -205,7 +211,7 @@ pub(super) fn append(
     let keys = &place.keys;
     let outcome: String = APPEND
         .key(&[&keys.meta, &keys.head, &keys.log])
-        .key((dead(origin), RUN))
+        .key((dead(origin), RUN, FLOOR))
         .arg((origin, seq, place.first))
         .arg(&keys.channel)
         .arg(body)
@@ -299,6 +305,7 @@ fn entry(number: Option<u64>, fields: &[Value]) -> Option<LogEntry> {
         origin: number_in(b"o")?,
         seq: number_in(b"s")?,
         time: Time::from_millis(i64::try_from(number_in(b"t")?).ok()?),
+        ids_above: number_in(b"a")?,
         body: field(b"b")?.as_slice().into(),
     })
 }

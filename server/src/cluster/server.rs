@@ -42,8 +42,14 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// Blocks for a moment.
     fn claim_again(&self);
 
+    /// Has what was restored of the lesson heard by all servers. Must not block.
+    fn lesson_restored(&self);
+
     /// Tells the members of a room that Redis had lost messages; once under this number.
     fn tell_restored(&self, room: &Room, number: u64);
+
+    /// The operator's orders that hold on every server, as far as this one knows them, by name.
+    fn orders(&self) -> Vec<(String, StandingOrder)>;
 
     /// Takes over the operator's orders that hold on every server. Must not block.
     fn take_orders(&self, orders: Vec<StandingOrder>);

@@ -9,25 +9,19 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
-use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult};
 
 use super::{
     ClusterConfig,
     connection::Redis,
     control::ControlAnswer,
+    keeping::Keeping,
     keys::wake_channel,
     place::LogPlace,
     scripts::{self, Appended},
     sealed::Sealed,
 };
-use crate::{
-    metrics::Metrics,
-    room::{
-        lesson::log::LessonSnapshot,
-        log::{Follower, Snapshot},
-    },
-};
+use crate::{metrics::Metrics, room::log::Follower};
 
 /// How many threads share the rooms.
 pub(super) const UPLINKS: usize = 4;
@@ -62,30 +56,6 @@ pub(super) enum Sending {
     Answer(ControlAnswer),
     /// A wake-up for the hearer.
     Wake,
-}
-
-/// A state to keep.
-pub(super) enum Keeping {
-    Room(Box<Snapshot>),
-    Lesson(Box<LessonSnapshot>),
-}
-
-impl Keeping {
-    /// The entry that it follows, and its time.
-    fn after(&self) -> (u64, Time) {
-        match self {
-            Keeping::Room(snapshot) => (snapshot.entry, snapshot.time),
-            Keeping::Lesson(snapshot) => (snapshot.entry, snapshot.time),
-        }
-    }
-
-    fn write(&self) -> Vec<u8> {
-        let written = match self {
-            Keeping::Room(snapshot) => serde_json::to_vec(snapshot),
-            Keeping::Lesson(snapshot) => serde_json::to_vec(snapshot),
-        };
-        written.expect("plain data")
-    }
 }
 
 impl Sending {

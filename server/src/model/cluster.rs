@@ -56,7 +56,7 @@ impl ModelRedis {
         }
         let number = state.entries.len() as u64 + 1;
         let time = Time::from_millis(number as i64 * 1_000);
-        let entry = LogEntry { number, origin, seq, time, body: body.into() };
+        let entry = LogEntry { number, origin, seq, time, ids_above: 0, body: body.into() };
         state.entries.push(entry.clone());
         state.channels.values_mut().for_each(|channel| channel.push_back(entry.clone()));
         self.changed.notify_all();

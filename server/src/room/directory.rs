@@ -135,6 +135,11 @@ impl Rooms {
         }
     }
 
+    /// The highest id that any room has given here.
+    pub(crate) fn highest_id(&self) -> u64 {
+        self.context.ids.highest()
+    }
+
     /// The room at a destination, if it exists.
     pub(crate) fn find(&self, destination: &Destination) -> Option<Arc<Room>> {
         match destination {

@@ -122,7 +122,7 @@ impl Lesson {
         let OpenLesson { log, snapshot } = open;
         let is_running = AtomicBool::new(snapshot.state.is_running());
         let shared_as = Some(log.origin());
-        let logged = Some(LessonLogged::new(log, snapshot.entry));
+        let logged = Some(LessonLogged::new(log, (snapshot.entry, snapshot.time), snapshot.heard));
         let desk = Mutex::new(Desk { state: snapshot.state, logged, ..Desk::default() });
         Lesson { is_running, desk, recorder: None, shared_as }
     }
@@ -212,6 +212,17 @@ impl Lesson {
             }
         };
         let asking = logged.asking(entry);
+        if desk.state.raise_numbers(entry.ids_above) {
+            // Rooms may have seen changes that this lesson has lost: they take it in as it is.
+            desk.logged.iter_mut().for_each(LessonLogged::forget_told);
+            let so_far = desk.so_far();
+            drop(desk);
+            for room in rooms() {
+                // A room that has ended has no members.
+                let _ = so_far.clone().map(|so_far| room.act_now(By::Time, so_far));
+            }
+            desk = self.desk.lock();
+        }
         let decided = self.carry_out(&mut desk, &asker, op, entry.time);
         let facts = decided.as_deref().unwrap_or_default();
         let Desk { logged, state, .. } = &*desk;
@@ -235,7 +246,7 @@ impl Lesson {
         let snapshot: LessonSnapshot = serde_json::from_slice(kept).ok()?;
         let entry = Some(snapshot.entry).filter(|entry| *entry >= next)?;
         let mut desk = self.desk.lock();
-        desk.logged.as_mut()?.go_on_after(entry);
+        desk.logged.as_mut()?.go_on_after((entry, snapshot.time), snapshot.heard);
         self.is_running.store(snapshot.state.is_running(), Ordering::Relaxed);
         desk.state = snapshot.state;
         Some(entry)
@@ -315,9 +326,13 @@ impl Lesson {
 
     /// The lesson as a room is told that a machine opens; none if no other machine shares it.
     pub(crate) fn so_far(&self) -> Option<Op> {
+        self.desk.lock().so_far()
+    }
+
+    /// Offers the lesson's state, in case the log has lost what it had.
+    pub(crate) fn offer(&self) {
         let desk = self.desk.lock();
-        let recent = desk.logged.as_ref()?.recent();
-        Some(Op::LessonSoFar(Box::new(LessonSoFar { class: desk.state.class(), recent })))
+        desk.logged.iter().for_each(|logged| logged.offer(&desk.state));
     }
 
     /// Attendance from rooms that have ended.
@@ -343,6 +358,13 @@ impl Lesson {
     /// Reads the state.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&LessonState) -> T) -> T {
         look(&self.desk.lock().state)
+    }
+}
+
+impl Desk {
+    fn so_far(&self) -> Option<Op> {
+        let recent = self.logged.as_ref()?.recent();
+        Some(Op::LessonSoFar(Box::new(LessonSoFar { class: self.state.class(), recent })))
     }
 }
 

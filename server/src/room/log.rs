@@ -140,6 +140,9 @@ pub(crate) struct LogEntry {
     pub(crate) seq: u64,
     /// When that was, for all that is decided by it.
     pub(crate) time: Time,
+    /// The ids from here on are higher than this one; 0 before any restart of the log's keeper,
+    /// which may have lost the entries that gave the last ids.
+    pub(crate) ids_above: u64,
     pub(crate) body: Arc<[u8]>,
 }
 
@@ -224,7 +227,7 @@ mod tests {
 
     fn entry(body: &[u8]) -> LogEntry {
         let time = Time::from_millis(0);
-        LogEntry { number: 1, origin: 1, seq: 1, time, body: body.into() }
+        LogEntry { number: 1, origin: 1, seq: 1, time, ids_above: 0, body: body.into() }
     }
 
     #[test]

@@ -389,6 +389,11 @@ impl Executor {
         let is_own = entry.origin == logged.log.origin();
         let own = logged.in_flight.take_if(|in_flight| is_own && in_flight.seq == entry.seq);
         self.time = entry.time;
+        if entry.ids_above >= self.state.next_id() {
+            // A batch has consecutive ids.
+            self.tell();
+            self.state.raise_ids(entry.ids_above);
+        }
         match own {
             Some(InFlight { since, posts, .. }) => {
                 self.metrics.cluster.count_hearing(clock::steady_now() - since);

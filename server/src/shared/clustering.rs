@@ -7,6 +7,7 @@ use madang_protocol::notice::Notice;
 
 use super::Shared;
 use crate::{
+    admission::bans::Ban,
     clock,
     cluster::{lessons::KEY_ASKED, orders::StandingOrder, server::ClusterServer},
     commands::{
@@ -78,10 +79,23 @@ impl ClusterServer for Shared {
         }
     }
 
+    fn lesson_restored(&self) {
+        self.tell_code();
+    }
+
     fn tell_restored(&self, room: &Room, number: u64) {
         let text = Notice::ServersRestored.text(self.config.lang);
         // One that has ended has no members.
         let _ = room.act_now(By::Operator, Op::Once { number, op: Box::new(Op::Announce(text)) });
+    }
+
+    fn orders(&self) -> Vec<(String, StandingOrder)> {
+        let mute = self.users.mute_of_all().map(KeptOrder::MuteAll);
+        let bans = self.bans.list_kept().into_iter().map(|Ban { banned, left }| KeptOrder::Ban {
+            banned,
+            until: left.map(|left| clock::now().after(left)),
+        });
+        bans.chain(mute).map(|order| (order.name(), stored(&order))).collect()
     }
 
     fn take_orders(&self, orders: Vec<StandingOrder>) {
@@ -156,9 +170,14 @@ impl Shared {
         let (lesson, own): (_, Arc<dyn Follower>) = (&self.rooms.lesson, self.clone());
         lesson.follow(Arc::downgrade(&own));
         lesson::know_elsewhere(&self.chat());
-        let code = LessonOp::KnowCode(self.users.teachers.own_code().into());
-        lesson.post(&Asker::time(), code, Vec::new);
+        self.tell_code();
         self.resume_timer();
+    }
+
+    /// Has all servers know this one's code.
+    fn tell_code(&self) {
+        let code = LessonOp::KnowCode(self.users.teachers.own_code().into());
+        self.rooms.lesson.post(&Asker::time(), code, Vec::new);
     }
 }
 
@@ -176,11 +195,16 @@ impl Elsewhere for Shared {
         Findings { findings, is_complete: answers.is_complete }
     }
     fn keep(&self, order: &KeptOrder) -> bool {
-        let kept = (serde_json::to_vec(order).expect("plain data"), order.until());
+        let kept = stored(order);
         self.cluster.as_ref().is_some_and(|it| it.keep_order(&order.name(), Some(&kept)))
     }
 
     fn drop_kept(&self, order: &KeptOrder) -> bool {
         self.cluster.as_ref().is_some_and(|it| it.keep_order(&order.name(), None))
     }
+}
+
+/// An order in its form for Redis.
+fn stored(order: &KeptOrder) -> StandingOrder {
+    (serde_json::to_vec(order).expect("plain data"), order.until())
 }

@@ -7,7 +7,7 @@ use madang_server::{
     cluster::ClusterConfig,
     config::{Config, TeacherCode},
 };
-use madang_tests::{TestClient, TestServer, redis::TestRedis};
+use madang_tests::{TestClient, TestFolder, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
 
 use super::Cluster;
@@ -272,4 +272,76 @@ fn when_a_server_is_gone_its_hands_go_down_once_and_its_teacher_teaches_on_anoth
     done(&mut pat, "/lesson end");
     kim.next("lesson");
     drop(eve);
+}
+
+/// A lesson on two servers, with a hand on each, a poll and votes, goes on in a Redis that `loses`
+/// something: it is given a copy from before the votes.
+#[track_caller]
+fn check_goes_on(loses: impl FnOnce(&mut TestRedis, &TestFolder)) {
+    let mut cluster = two_servers();
+    let mut kim = begin(&cluster);
+    let mut bob = cluster.nodes[0].login_json("bob");
+    let mut eve = cluster.nodes[1].login_json("eve");
+    done(&mut eve, "/hand What is a pointer?");
+    done(&mut kim, "/poll Lunch? / rice / soup");
+    bob.next("poll");
+    bob.ask(json!({"type": "vote", "choice": 1, "nonce": "bob 1"})).next("ack");
+    let copy = cluster.redis.copy();
+    done(&mut bob, "/hand");
+    let mut hand = kim.next("hand");
+    while hand["user"] != "bob" {
+        hand = kim.next("hand");
+    }
+    let last = id_of(&hand);
+    eve.ask(json!({"type": "vote", "choice": 2, "nonce": "eve 2"})).next("ack");
+    bob.ask(json!({"type": "vote", "choice": 2, "nonce": "bob 2"})).next("ack");
+    loses(&mut cluster.redis, &copy);
+    cluster.redis.start_again();
+    // Asked again because the ack might be lost, nothing happens twice.
+    eve.ask(json!({"type": "vote", "choice": 2, "nonce": "eve 2"})).next("ack");
+    done(&mut bob, "/hand");
+    // What is new has to wait for the others.
+    bob.ask(json!({"type": "vote", "choice": 1, "nonce": "bob 3"})).next("ack");
+    bob.ask(json!({"type": "vote", "choice": 2, "nonce": "bob 4"})).next("ack");
+    let late = english(&cluster.redis, |_| {});
+    let mut carol = late.login_json("carol");
+    carol.ask(json!({"type": "vote", "choice": 1, "nonce": "carol"})).next("ack");
+    kim.ask(json!({"type": "command", "line": "/hands", "nonce": "hands"}));
+    let hands = kim.next("hands");
+    let users: Vec<&Value> =
+        hands["hands"].as_array().expect("hands").iter().map(|it| &it["user"]).collect();
+    assert_eq!(users, ["eve", "bob"], "{hands}");
+    kim.command("/poll end");
+    let ended = kim.next("poll_ended");
+    assert_eq!((&ended["counts"], &ended["answered"]), (&json!([1, 2]), &json!(3)), "{ended}");
+    assert!(id_of(&ended) > last, "{ended} comes after {last}");
+    // The others hear the same under the same id, and so do rooms and attendance.
+    assert_eq!(id_of(&bob.next("poll_ended")), id_of(&ended));
+    assert_eq!(id_of(&carol.next("poll_ended")), id_of(&ended));
+    done(&mut kim, "/call");
+    assert_eq!(bob.next("called")["user"], "eve");
+    kim.command("/attendance");
+    let attendance = kim.next("attendance");
+    let people = attendance["people"].as_array().expect("people");
+    for (name, hands) in [("bob", 1), ("carol", 0), ("eve", 1)] {
+        let person = people.iter().find(|person| person["user"] == name);
+        let person = person.unwrap_or_else(|| panic!("{name} is not in {attendance}"));
+        assert_eq!((&person["hands"], &person["polls"]), (&json!(hands), &json!(1)), "{person}");
+    }
+    drop((carol, late));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn an_emptied_redis_gets_the_lesson_back() {
+    check_goes_on(|redis, _| redis.lose_everything());
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_redis_that_comes_back_behind_gets_the_lessons_latest_votes_back() {
+    check_goes_on(|redis, copy| {
+        redis.kill();
+        redis.put_back(copy);
+    });
 }

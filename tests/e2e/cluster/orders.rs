@@ -84,3 +84,31 @@ fn the_operator_makes_somebody_on_another_server_a_teacher() {
     cluster.nodes[1].operate("/teacher alice");
     next(&mut alice, "teacher");
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_operators_orders_hold_when_redis_has_lost_them() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    cluster.nodes[0].operate("/ban mallory 1h");
+    cluster.nodes[1].operate("/ban trudy");
+    cluster.redis.lose_everything();
+    cluster.redis.start_again();
+    // Answered once all servers have come to the new Redis.
+    say(&mut alice, "after");
+    while next(&mut bob, "said")["text"] != "after" {}
+    next(&mut alice, "ack");
+    cluster.nodes.push(node(&cluster.redis));
+    for server in &cluster.nodes {
+        for name in ["mallory", "trudy"] {
+            let mut peer = server.connect();
+            peer.send(format!("{name}\n"));
+            peer.expect(Notice::NameBanned.text(Lang::Ko));
+        }
+    }
+    cluster.nodes[2].operate("/unban mallory");
+    let mut mallory = cluster.nodes[0].login_when_free("mallory");
+    mallory.send("/quit\n");
+    mallory.expect_rest();
+}

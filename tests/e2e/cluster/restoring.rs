@@ -6,23 +6,25 @@ use serde_json::{Value, json};
 
 use super::{Cluster, expect_said, join, names::login_once_free, next, node, say};
 
-/// Expects that a client is told of what was lost, and hears this, in any order; returns the ids,
-/// the lower one first.
+/// Expects that a client is told of what was lost, and hears this, in any order, under ids that
+/// follow each other, above `last`; returns them.
 #[track_caller]
-fn expect_told_and_said(client: &mut TestClient, text: &str) -> [u64; 2] {
+fn expect_told_and_said(client: &mut TestClient, text: &str, last: u64) -> [u64; 2] {
     let is_it = |event: &Value| match event["type"].as_str() {
         Some("announced") => event["text"] == Notice::ServersRestored.text(Lang::Ko),
         Some("said") => event["text"] == text,
         _ => false,
     };
-    std::array::from_fn(|_| {
+    let ids = std::array::from_fn(|_| {
         loop {
             let event = client.expect_json();
             if is_it(&event) {
                 break event["id"].as_u64().expect("an id");
             }
         }
-    })
+    });
+    assert!(last < ids[0] && ids[0] + 1 == ids[1], "{ids:?} come after {last}");
+    ids
 }
 
 /// What is in the room's history: ids and texts.
@@ -57,9 +59,8 @@ fn a_redis_that_comes_back_behind_gets_what_the_servers_remember() {
     cluster.redis.put_back(&copy);
     cluster.redis.start_again();
     say(&mut bob, "after");
-    for client in [&mut alice, &mut bob] {
-        assert_eq!(expect_told_and_said(client, "after"), [last + 1, last + 2]);
-    }
+    let ids = expect_told_and_said(&mut alice, "after", last);
+    assert_eq!(expect_told_and_said(&mut bob, "after", last), ids);
     // Said again because the ack might be lost, it is known.
     say(&mut alice, "lost two");
     let ack = loop {
@@ -93,9 +94,8 @@ fn an_emptied_redis_gets_rooms_names_and_sessions_back() {
     cluster.redis.lose_everything();
     cluster.redis.start_again();
     say(&mut alice, "two");
-    for client in [&mut alice, &mut bob] {
-        assert_eq!(expect_told_and_said(client, "two"), [id + 1, id + 2]);
-    }
+    let ids = expect_told_and_said(&mut alice, "two", id);
+    assert_eq!(expect_told_and_said(&mut bob, "two", id), ids);
     // Both names are taken, and whoever leaves frees one.
     for (name, server) in [("alice", 1), ("bob", 0)] {
         let mut other = cluster.nodes[server].connect();

@@ -38,6 +38,9 @@ pub(crate) trait LessonLog: Send + Sync {
     /// Saves the state after an entry, for machines that start later. Never blocks.
     fn keep(&self, snapshot: LessonSnapshot);
 
+    /// Offers the state after an entry, in case the log has lost what it had. Never blocks.
+    fn offer(&self, snapshot: LessonSnapshot);
+
     /// Hands the entries from this number on to `follower`. Blocks until it has received those
     /// that there are, or a moment has passed.
     fn follow(&self, follower: Weak<dyn Follower>, from: u64);
@@ -50,6 +53,16 @@ pub(crate) struct LessonSnapshot {
     pub(crate) entry: u64,
     pub(crate) time: Time,
     pub(crate) state: LessonState,
+    /// The number of the last entry of each machine, but for those that are gone.
+    #[serde(default)]
+    pub(crate) heard: BTreeMap<u64, u64>,
+}
+
+impl LessonSnapshot {
+    /// The state of a lesson before its first entry. No other has the same `first` number.
+    pub(crate) fn first(first: u64, time: Time) -> LessonSnapshot {
+        LessonSnapshot { entry: 0, time, state: LessonState::first(first), heard: BTreeMap::new() }
+    }
 }
 
 /// A lesson's log, and the state after the last entry that is not to be carried out any more.
@@ -82,8 +95,11 @@ impl LessonSoFar {
 /// What a lesson with a log has beside its state.
 pub(super) struct LessonLogged {
     log: Arc<dyn LessonLog>,
-    /// The number of the last entry that was carried out.
+    /// The number of the last entry that was carried out, and its time.
     last: u64,
+    time: Time,
+    /// The number of the last entry of each machine that was carried out.
+    heard: BTreeMap<u64, u64>,
     /// Those who wait for their entries, by the numbers of these.
     asking: BTreeMap<u64, Sender<Result<(), Notice<'static>>>>,
     recent: VecDeque<Arc<LessonFact>>,
@@ -93,10 +109,14 @@ pub(super) struct LessonLogged {
 }
 
 impl LessonLogged {
-    /// Of a lesson that has carried out the entries up to `last`.
-    pub(super) fn new(log: Arc<dyn LessonLog>, last: u64) -> LessonLogged {
+    /// Of a lesson that has carried out the entries up to one of `last` and `time`.
+    pub(super) fn new(
+        log: Arc<dyn LessonLog>,
+        (last, time): (u64, Time),
+        heard: BTreeMap<u64, u64>,
+    ) -> LessonLogged {
         let (asking, recent) = (BTreeMap::new(), VecDeque::new());
-        LessonLogged { log, last, asking, recent, is_away: false, is_lost: false }
+        LessonLogged { log, last, time, heard, asking, recent, is_away: false, is_lost: false }
     }
 
     /// Appends a request, and returns its number and where its outcome is told.
@@ -136,12 +156,16 @@ impl LessonLogged {
         if entry.number != self.last + 1 {
             return Ok(None);
         }
-        (self.last, self.is_away) = (entry.number, false);
+        (self.last, self.time, self.is_away) = (entry.number, entry.time, false);
+        self.heard.insert(entry.origin, entry.seq);
         let Some((&FORMAT, request)) = entry.body.split_first() else {
             return Err(EntryError::Format(entry.body.first().copied()));
         };
         let (asker, op): (Asker, LessonOp) =
             serde_json::from_slice(request).map_err(|error| EntryError::Op(error.to_string()))?;
+        if let LessonOp::Unclaimed(origin) = op {
+            self.heard.remove(&origin);
+        }
         Ok(Some((Asker { origin: entry.origin, ..asker }, op)))
     }
 
@@ -162,6 +186,11 @@ impl LessonLogged {
         self.recent.push_back(fact.clone());
     }
 
+    /// Has a hole before what rooms are told next.
+    pub(super) fn forget_told(&mut self) {
+        self.recent.clear();
+    }
+
     /// The log, and the number of the next entry.
     pub(super) fn place(&self) -> (Arc<dyn LessonLog>, u64) {
         (self.log.clone(), self.last + 1)
@@ -178,16 +207,25 @@ impl LessonLogged {
         };
         let is_due = entry.number.is_multiple_of(ENTRIES) || facts.iter().any(is_turn);
         if is_due && entry.origin == self.log.origin() {
-            let (entry, time, state) = (entry.number, entry.time, state.clone());
-            self.log.keep(LessonSnapshot { entry, time, state });
+            self.log.keep(self.snapshot(state));
         }
+    }
+
+    /// Offers the state, in case the log has lost what it had.
+    pub(super) fn offer(&self, state: &LessonState) {
+        self.log.offer(self.snapshot(state));
+    }
+
+    fn snapshot(&self, state: &LessonState) -> LessonSnapshot {
+        let (entry, time, heard) = (self.last, self.time, self.heard.clone());
+        LessonSnapshot { entry, time, state: state.clone(), heard }
     }
 
     /// Goes on after an entry; what led there is not known. Nor is it known which requests of
     /// this machine were among it.
-    pub(super) fn go_on_after(&mut self, entry: u64) {
-        self.last = entry;
-        self.recent.clear();
+    pub(super) fn go_on_after(&mut self, entry: (u64, Time), heard: BTreeMap<u64, u64>) {
+        ((self.last, self.time), self.heard) = (entry, heard);
+        self.forget_told();
         self.answer_all(&Notice::Unanswered);
     }
 

@@ -164,6 +164,11 @@ impl LessonState {
         self.running.is_some()
     }
 
+    /// The number of the last change.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// When the running lesson began.
     pub(crate) fn since(&self) -> Option<Time> {
         self.running.as_ref().map(|running| running.since)
@@ -205,6 +210,13 @@ impl LessonState {
             called: running.called.as_ref().map(|(session, _)| *session),
         });
         Class::new(self.number, rules)
+    }
+
+    /// Numbers the changes from here on above this; whether that makes a hole.
+    pub(super) fn raise_numbers(&mut self, above: u64) -> bool {
+        let is_higher = above > self.number;
+        self.number = self.number.max(above);
+        is_higher
     }
 
     /// Applies a fact. A fact whose object is gone changes nothing.

@@ -830,7 +830,7 @@ proptest! {
             let mut body = EntryBody::new();
             body.push(by, &op);
             let (time, body) = (Time::from_millis(now), body.into_bytes().into());
-            let entry = LogEntry { number: 1, origin: 1, seq: 1, time, body };
+            let entry = LogEntry { number: 1, origin: 1, seq: 1, time, ids_above: 0, body };
             let decided = state.decide(by, op, time);
             let (by, op) = entry.ops().expect("it was written").remove(0);
             for fact in elsewhere.decide(by, op, entry.time).into_iter().flatten() {

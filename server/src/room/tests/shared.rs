@@ -89,7 +89,7 @@ impl Shared {
         };
         let number = self.entries.len() as u64 + 1;
         let (origin, time) = (self.nodes[node].1.origin, Time::from_millis(number as i64 * 1_000));
-        let entry = LogEntry { number, origin, seq, time, body: body.into() };
+        let entry = LogEntry { number, origin, seq, time, ids_above: 0, body: body.into() };
         self.entries.push(entry.clone());
         for (room, _) in &self.nodes {
             // A machine whose room has ended hears nothing more.
@@ -245,6 +245,7 @@ fn the_author_of_every_thousandth_entry_saves_the_state() {
             origin: 9,
             seq: number,
             time: Time::from_millis(1),
+            ids_above: 0,
             body: b"1".as_slice().into(),
         });
         let entry = shared.entries.last().cloned().expect("just pushed");
@@ -396,6 +397,34 @@ fn a_member_that_comes_back_to_another_server_stays_and_is_told_what_it_missed()
 }
 
 #[test]
+fn ids_go_on_above_what_an_entry_says() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    let next_id = shared.room(0).executor.lock().snapshot().state.next_id();
+    shared.post(0, alice.says("one"));
+    let (seq, body) = shared.nodes[0].1.appended.lock().pop_front().expect("what she said");
+    let (number, time) = (shared.entries.len() as u64 + 1, Time::from_millis(9_000));
+    let (origin, ids_above) = (shared.nodes[0].1.origin, next_id + 1_000);
+    let entry = LogEntry { number, origin, seq, time, ids_above, body: body.into() };
+    for (room, _) in &shared.nodes {
+        room.hear(entry.clone()).expect("the room is open");
+    }
+    shared.entries.push(entry);
+    shared.check_same();
+    let Snapshot { state, events, .. } = shared.room(1).executor.lock().snapshot();
+    let ids: Vec<u64> = events.iter().map(Event::id).collect();
+    assert_eq!(ids.last(), Some(&(next_id + 1_001)));
+    assert_eq!(state.next_id(), next_id + 1_002);
+    // One that is lower changes nothing.
+    let mut same = state.clone();
+    same.raise_ids(next_id);
+    assert_eq!(same, state);
+}
+
+#[test]
 fn a_machine_that_has_lost_the_log_does_not_end_the_room_for_the_others() {
     let mut shared = Shared::new(2);
     let alice = person(1, "alice");
@@ -404,7 +433,7 @@ fn a_machine_that_has_lost_the_log_does_not_end_the_room_for_the_others() {
     shared.post(1, alice.says("one"));
     let (seq, body) = shared.nodes[1].1.appended.lock().pop_front().expect("what she said");
     let (number, time) = (shared.entries.len() as u64 + 1, Time::from_millis(9_000));
-    let entry = LogEntry { number, origin: 2, seq, time, body: body.into() };
+    let entry = LogEntry { number, origin: 2, seq, time, ids_above: 0, body: body.into() };
     let (room, log) = &shared.nodes[0];
     // In one round, as after a machine has stood still.
     let mut executor = room.executor.lock();
@@ -452,7 +481,7 @@ fn a_post_in_the_round_in_which_another_server_ends_the_room_is_answered() {
     shared.room(0).act_now(By::Operator, Op::End).expect("the room is open");
     let (seq, body) = shared.nodes[0].1.appended.lock().pop_front().expect("it was appended");
     let (origin, time) = (shared.nodes[0].1.origin, Time::from_millis(1_000));
-    let entry = LogEntry { number: 1, origin, seq, time, body: body.into() };
+    let entry = LogEntry { number: 1, origin, seq, time, ids_above: 0, body: body.into() };
     let room = shared.room(1).clone();
     let held = room.hold_rounds();
     let (hears, ends) = (room.clone(), room.clone());

@@ -34,6 +34,10 @@ impl LessonLog for FakeLog {
         *self.kept.lock() = Some(snapshot);
     }
 
+    fn offer(&self, snapshot: LessonSnapshot) {
+        *self.kept.lock() = Some(snapshot);
+    }
+
     fn follow(&self, _follower: Weak<dyn Follower>, _from: u64) {
         unreachable!("the test hands the entries over");
     }
@@ -43,14 +47,17 @@ impl LessonLog for FakeLog {
 struct Class {
     nodes: Vec<(Arc<Lesson>, Arc<FakeLog>)>,
     entries: Vec<LogEntry>,
+    /// What the next entry says of ids.
+    ids_above: u64,
     /// What each machine has still to tell its people.
     told: Vec<Vec<LessonChange>>,
 }
 
 impl Class {
     fn on(machines: u64) -> Class {
-        let mut class = Class { nodes: Vec::new(), entries: Vec::new(), told: Vec::new() };
-        let first = LessonSnapshot { entry: 0, time: at(0), state: LessonState::first(1_000) };
+        let mut class =
+            Class { nodes: Vec::new(), entries: Vec::new(), ids_above: 0, told: Vec::new() };
+        let first = LessonSnapshot::first(1_000, at(0));
         (1..=machines).for_each(|_| class.start(first.clone()));
         class
     }
@@ -84,7 +91,8 @@ impl Class {
         let Some((seq, body)) = log.appended.lock().pop_front() else { return false };
         let number = self.entries.len() as u64 + 1;
         let (origin, time) = (log.origin, at(number));
-        let entry = LogEntry { number, origin, seq, time, body: body.into() };
+        let ids_above = std::mem::take(&mut self.ids_above);
+        let entry = LogEntry { number, origin, seq, time, ids_above, body: body.into() };
         for ((lesson, _), told) in self.nodes.iter().zip(&mut self.told) {
             told.extend(lesson.hear(&entry, Vec::new).into_iter().map(|fact| fact.change));
             assert!(lesson.hear(&entry, Vec::new).is_empty(), "it is carried out once");
@@ -320,10 +328,54 @@ fn a_timers_last_minute_is_announced_once_however_many_machines_notice_it() {
 }
 
 #[test]
+fn what_a_machine_offers_is_the_lesson_with_all_votes_and_what_it_has_heard_of_each() {
+    let mut class = Class::on(2);
+    class.act(0, &teacher(), LessonOp::Begin { title: None }).expect("it begins");
+    class.act(0, &teacher(), poll(&["a", "b"])).expect("it is opened");
+    class.act(1, &pupil(2), vote(1)).expect("it is taken");
+    class.lesson(0).offer();
+    let offered = class.nodes[0].1.kept.lock().take().expect("it was offered");
+    assert_eq!(offered.entry, class.entries.len() as u64);
+    assert_eq!(offered.heard, BTreeMap::from([(1, 2), (2, 1)]));
+    // The other has not heard the vote, and takes it in with what is offered.
+    let behind = Class::on(1);
+    for entry in &class.entries[..class.entries.len() - 1] {
+        behind.lesson(0).hear(entry, Vec::new);
+    }
+    let written = serde_json::to_vec(&offered).expect("plain data");
+    assert_eq!(behind.lesson(0).reload(&written, offered.entry), Some(offered.entry));
+    assert_eq!(behind.check_same(), class.check_same());
+}
+
+#[test]
+fn after_a_loss_no_number_is_given_again_and_rooms_take_in_the_lesson_as_it_is() {
+    let mut class = Class::on(2);
+    class.act(0, &teacher(), LessonOp::Begin { title: None }).expect("it begins");
+    let before = class.lesson(0).class();
+    // Seen by a room, and lost with the only machine that knew it.
+    let lost = LessonFact {
+        number: 1_002,
+        time: at(2),
+        change: LessonChange::Listening { on: true, by: None },
+    };
+    let mut room = before.clone();
+    room.apply(&lost, 7, [].into_iter());
+    class.ids_above = 5_000;
+    class.act(1, &teacher(), LessonOp::Slow(Some(10))).expect("it is decided");
+    assert_eq!(class.check_same().number(), 5_001);
+    let Some(Op::LessonSoFar(so_far)) = class.lesson(1).so_far() else { panic!("it is shared") };
+    assert_eq!(so_far.missing(&room), None, "what it has seen is not known");
+    room.catch_up(&so_far.class, at(3), [].into_iter());
+    assert_eq!(room.check_speaks(2, at(4)), Ok(()), "nobody has to listen");
+    assert_eq!(room.wait(), Some(10));
+}
+
+#[test]
 fn a_newer_programs_request_ends_this_machines_part_in_lessons() {
     let class = Class::on(1);
     for body in [&b"2[]"[..], b"1[{\"by\":\"Time\",\"user\":null,\"nonce\":null},\"Dance\"]", b""] {
-        let entry = LogEntry { number: 1, origin: 9, seq: 1, time: at(1), body: body.into() };
+        let entry =
+            LogEntry { number: 1, origin: 9, seq: 1, time: at(1), ids_above: 0, body: body.into() };
         assert!(class.lesson(0).hear(&entry, Vec::new).is_empty());
         let refused = class.lesson(0).act(&teacher(), hand(None), Vec::new);
         assert_eq!(refused, Err(Notice::Unavailable));
