@@ -108,7 +108,7 @@ pub(crate) struct Journal {
 }
 
 struct Threads {
-    writer: JoinHandle<Store>,
+    writer: JoinHandle<()>,
     reader: JoinHandle<()>,
 }
 
@@ -246,7 +246,10 @@ impl Journal {
             std::thread::park_timeout(Duration::from_millis(1));
         }
         if !writer.is_finished() {
-            tracing::error!("the disk hangs: the journal's last lines may be missing");
+            match self.queue.bytes() {
+                0 => tracing::warn!("the disk hangs: the database was not closed; all is saved"),
+                _ => tracing::error!("the disk hangs: the journal's last lines may be missing"),
+            }
             let overdue = self.queue.look(Instant::now() + queue::PATIENCE);
             overdue.owed.into_iter().for_each(|owed| owed.pay(false));
         } else if writer.join().is_err() {
