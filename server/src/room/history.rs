@@ -276,7 +276,7 @@ impl History {
             false => past::newest(newest_first().filter(in_span).take(span.limit)),
         };
         let first = events.first().map(|event| event.id());
-        let first = first.or(span.after.map(|after| after + 1)).or(span.before);
+        let first = first.or(span.after.map(|after| after.saturating_add(1))).or(span.before);
         let is_older = |event: &Event| first.is_none_or(|first| event.id() < first);
         let earliest = !is_part && !newest_first().any(is_older);
         let head = HistoryHead { earliest, nonce, ..HistoryHead::of(&self.room) };
@@ -518,6 +518,7 @@ mod tests {
         check(HistorySpan { after: Some(5), ..newest(2) }, false, &[6, 7], false);
         check(HistorySpan { after: Some(0), ..newest(2) }, false, &[1, 2], true);
         check(HistorySpan { after: Some(8), ..newest(2) }, false, &[], false);
+        check(HistorySpan { after: Some(u64::MAX), ..newest(2) }, false, &[], false);
         check(HistorySpan { after: Some(2), before: Some(5), ..newest(9) }, false, &[3, 4], false);
         let never = Some(Time::from_millis(1));
         check(HistorySpan { since: never, ..newest(9) }, false, &[], false);
