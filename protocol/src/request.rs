@@ -281,7 +281,7 @@ impl Request {
                 Some("new_room goes with neither room nor session")
             }
             Request::Login { new_room: false, topic: Some(_), .. } => {
-                Some("topic goes with new_room alone")
+                Some("topic goes only with new_room")
             }
             _ => None,
         }
@@ -307,7 +307,7 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
         Ok(object) => object,
         Err(error) => {
             let kind = RequestErrorKind::NotJson(cause(&error));
-            return RequestError { kind, nonce: None };
+            return RequestError { kind, nonce: short(nonce_of_broken(line)) };
         }
     };
     let kind = match object.get("type").and_then(|value| value.as_str()) {
@@ -320,20 +320,67 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
         Some("watch") => Some("watch"),
         _ => None,
     };
-    let nonce = object.get("nonce").and_then(|value| value.as_str());
+    let nonce = object.get("nonce").and_then(|value| value.as_str()).map(str::to_owned);
     RequestError {
         kind: match kind {
             Some(kind) => RequestErrorKind::BadField { kind, cause: cause(error) },
             None => RequestErrorKind::UnknownType,
         },
-        nonce: nonce.filter(|nonce| nonce.len() <= NONCE_BYTES).map(str::to_owned),
+        nonce: short(nonce),
     }
 }
 
-/// The JSON reader's message. It may quote the line, so it is cut: no answer is longer than
-/// its request.
+/// A nonce that is short enough to be returned.
+fn short(nonce: Option<String>) -> Option<String> {
+    nonce.filter(|nonce| nonce.len() <= NONCE_BYTES)
+}
+
+/// The nonce of a line that is not JSON, if it can be found: a sender who waits for an answer
+/// to it is told of the error, too.
+fn nonce_of_broken(line: &str) -> Option<String> {
+    let (mut depth, mut nonce) = (0, None);
+    let mut rest = line;
+    while let Some(place) = rest.find(['"', '{', '}', '[', ']']) {
+        rest = &rest[place..];
+        if let Some(token) = string_token(rest) {
+            rest = &rest[token.len()..];
+            let value = rest.trim_start().strip_prefix(':').map(str::trim_start);
+            if depth == 1 && token == "\"nonce\"" {
+                let token = value.and_then(string_token);
+                nonce = token.and_then(|token| serde_json::from_str(token).ok()).or(nonce);
+            }
+            continue;
+        }
+        match rest.as_bytes()[0] {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            // A string without an end.
+            _ => return nonce,
+        }
+        rest = &rest[1..];
+    }
+    nonce
+}
+
+/// The string, with its quotes, that the text begins with.
+fn string_token(text: &str) -> Option<&str> {
+    let mut is_escaped = false;
+    let inner = text.strip_prefix('"')?;
+    let end = inner.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    })?;
+    Some(&text[..end + 2])
+}
+
+/// The JSON reader's message, without the names of Rust's numbers. It may quote the line, so it
+/// is cut: no answer is longer than its request.
 fn cause(error: &serde_json::Error) -> String {
-    error.to_string().chars().take(200).collect()
+    let text = error.to_string();
+    let before = ["usize", "u64"].iter().find_map(|number| text.strip_suffix(number));
+    let text = before.map_or(text.clone(), |before| before.to_owned() + "a whole number");
+    text.chars().take(200).collect()
 }
 
 #[cfg(test)]
@@ -470,6 +517,20 @@ mod tests {
         check("hello", "bad_json", None);
         check(r#"{"type":"say","text":"#, "bad_json", None);
         check(r#"["say"]"#, "bad_json", None);
+        // The nonce is found where the rest is broken: cut off, half a character, a number that is none.
+        check(r#"{"type":"say","nonce":"a","text":"#, "bad_json", Some("a"));
+        check(r#"{"type":"say","nonce" : "a\"\\b","text":"hi"#, "bad_json", Some("a\"\\b"));
+        check(r#"{"type":"say","text":"\ud83d","nonce":"a"}"#, "bad_json", Some("a"));
+        check(r#"{"type":"login","history":1e999,"x":[{}],"nonce":"a"}"#, "bad_json", Some("a"));
+        check(r#"{"type":"say","nonce":"a","nonce":"b","text":x}"#, "bad_json", Some("b"));
+        check(r#"{"nonce":"a"} {"nonce":"b""#, "bad_json", Some("b"));
+        // It is none in a text, in a list or in another object, and one that is cut off is not known.
+        check(r#"{"type":"say","text":"{\"nonce\":\"a\"","x":}"#, "bad_json", None);
+        check(r#"{"x":{"nonce":"a"},"y":}"#, "bad_json", None);
+        check(r#"{"x":["nonce","a"],"y":}"#, "bad_json", None);
+        check(r#"{"type":"say","text":"hi","nonce":"a"#, "bad_json", None);
+        check(r#"{"type":"say","text":"hi","nonce":a}"#, "bad_json", None);
+        check(r#"]{"nonce":"a","x":}"#, "bad_json", None);
         check(r#"{"text":"hi","nonce":"a"}"#, "unknown_type", Some("a"));
         check(r#"{"type":"dance","nonce":"a"}"#, "unknown_type", Some("a"));
         check(r#"{"type":"say","nonce":"a"}"#, "bad_request", Some("a"));
