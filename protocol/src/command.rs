@@ -298,7 +298,7 @@ impl CommandSpec {
     /// decomposed.
     pub fn find(name: &str) -> Option<&'static CommandSpec> {
         let name = folded(name);
-        let name = lesson::synonym(name.trim_start_matches('/'));
+        let name = lesson::synonym(name.strip_prefix('/').unwrap_or(&name));
         COMMANDS.iter().find(|spec| spec.name[1..] == *name || spec.alias[1..] == *name)
     }
 
@@ -604,6 +604,9 @@ mod tests {
         check("/exit", "/quit");
         check("/whom", "/who");
         check("/도음말", "/help");
+        // Whoever wants to say a command writes two slashes: it must not be carried out.
+        check("//quit", "/quit");
+        check("//나가기", "/quit");
         // Operators' commands are not proposed to members.
         for line in ["/ban", "/stop", "/bans", "/추방"] {
             let Err(CommandError::Unknown { nearest }) = Command::parse(line) else {

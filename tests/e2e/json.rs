@@ -323,6 +323,10 @@ fn an_invalid_request_is_an_error_but_not_the_end() {
         check(&mut client, "", "bad_json", None);
         check(&mut client, r#"{"type":"say","text":"#, "bad_json", None);
         check(&mut client, "[1]", "bad_json", None);
+        let half = r#"{"type":"say","text":"\ud83d","nonce":"a"}"#;
+        check(&mut client, half, "bad_json", Some("a"));
+        let said = r#"{"type":"command","line":"//quit","nonce":"a"}"#;
+        check(&mut client, said, "unknown_command", Some("a"));
         check(&mut client, &"[".repeat(60_000), "bad_json", None);
         check(&mut client, r#"{"text":"hi","nonce":"a"}"#, "unknown_type", Some("a"));
         check(&mut client, r#"{"type":"dance","nonce":"a"}"#, "unknown_type", Some("a"));
