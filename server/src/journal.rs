@@ -54,6 +54,7 @@ mod schema;
 mod row;
 pub mod store;
 pub(crate) mod kept;
+mod stays;
 pub mod retention;
 pub(crate) mod queue;
 pub(crate) mod writer;

@@ -11,6 +11,7 @@ use rusqlite::params;
 
 use super::{
     row::{self, EVENT},
+    stays::{Stays, Trace},
     store::{Store, each_room},
 };
 use crate::{
@@ -25,14 +26,6 @@ const RECENT_MILLIS: i64 = 60_000;
 const EVENTS: usize = 200;
 const NONCES: usize = 256;
 
-/// The nonce of a message on disk.
-struct KeptNonce {
-    /// In milliseconds since 1970.
-    time: i64,
-    id: u64,
-    hash: u64,
-}
-
 /// How many crashes are remembered.
 const CRASHES: usize = 16;
 
@@ -45,7 +38,7 @@ const NONCE_MILLIS: i64 = 5 * 60_000;
 /// The same in a room that none of the sessions is in any more.
 const OTHERS_NONCE_EVENTS: usize = 10_000;
 
-/// The highest id of all rooms, and the time of the last event.
+/// The highest id of all rooms, and the latest time of an event.
 const LAST: &str = "
     SELECT max((SELECT max(id) FROM event WHERE event.room = rooms.room)),
            max((SELECT time FROM event WHERE event.room = rooms.room ORDER BY id DESC LIMIT 1))
@@ -125,9 +118,7 @@ impl Store {
     /// SQLite's error.
     pub(crate) fn kept(&self) -> rusqlite::Result<Leftover> {
         let connection = self.connection();
-        let (last_id, until) = connection.query_row(&each_room(LAST), [], |row| {
-            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
-        })?;
+        let (last_id, until) = self.last_event()?;
         let highest = self.fact::<i64>("highest")?.max(last_id).unwrap_or(0) as u64;
         let is_complete = self.fact::<i64>("stopped")?.is_some();
         let mut kept = Leftover {
@@ -160,6 +151,15 @@ impl Store {
         }
         self.read_nonces(&mut kept)?;
         Ok(kept)
+    }
+
+    /// The highest id of all rooms, and the time of the event that was saved last.
+    fn last_event(&self) -> rusqlite::Result<(Option<i64>, Option<i64>)> {
+        let (id, latest) = self
+            .connection()
+            .query_row(&each_room(LAST), [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // Before a clock was set back, others may have had later times.
+        Ok((id, self.fact("until")?.or(latest)))
     }
 
     fn crashes(&self, highest: u64, is_complete: bool) -> rusqlite::Result<Vec<u64>> {
@@ -212,15 +212,15 @@ impl Store {
         let since = kept.until.map_or(i64::MAX, |until| until.as_millis() - NONCE_MILLIS);
         let numbers = kept.sessions.iter().enumerate();
         let at: HashMap<u64, usize> = numbers.map(|(at, it)| (it.session, at)).collect();
-        let mut found: Vec<Vec<KeptNonce>> = Vec::new();
-        found.resize_with(at.len(), Vec::new);
+        let mut stays: Vec<Stays> = Vec::new();
+        stays.resize_with(at.len(), Stays::default);
         for room in &kept.rooms {
             let is_here = |it: &KeptSession| it.room == room.room;
             let events =
                 if kept.sessions.iter().any(is_here) { NONCE_EVENTS } else { OTHERS_NONCE_EVENTS };
             let mut counts = vec![0; at.len()];
             let mut statement = self.connection().prepare_cached(
-                "SELECT time, session, nonce, id FROM event WHERE room = ?1 ORDER BY id DESC",
+                "SELECT time, session, nonce, id, kind FROM event WHERE room = ?1 ORDER BY id DESC",
             )?;
             let mut rows = statement.query([room.room as i64])?;
             let (mut lacking, mut looked_at) = (at.len(), 0);
@@ -230,20 +230,26 @@ impl Store {
             {
                 looked_at += 1;
                 let Some(session) = at.get(&(row.get::<_, i64>(1)? as u64)) else { continue };
-                let Some(hash) = row.get::<_, Option<i64>>(2)? else { continue };
-                if counts[*session] < NONCES {
-                    let (time, id) = (row.get(0)?, row.get::<_, i64>(3)? as u64);
-                    found[*session].push(KeptNonce { time, id, hash: hash as u64 });
-                    counts[*session] += 1;
-                    lacking -= usize::from(counts[*session] == NONCES);
+                if counts[*session] == NONCES {
+                    continue;
                 }
+                let trace = match row.get::<_, Option<i64>>(2)? {
+                    Some(hash) => {
+                        counts[*session] += 1;
+                        lacking -= usize::from(counts[*session] == NONCES);
+                        Trace::Said { hash: hash as u64, id: row.get::<_, i64>(3)? as u64 }
+                    }
+                    None => match row.get_ref(4)?.as_str()? {
+                        "joined" => Trace::Joined,
+                        "left" => Trace::Left,
+                        _ => continue,
+                    },
+                };
+                stays[*session].trace_back(room.room, row.get(0)?, trace);
             }
         }
-        for (session, mut found) in kept.sessions.iter_mut().zip(found) {
-            // Ids are in order within a room only: those of an older room are lower.
-            found.sort_unstable_by_key(|nonce| (nonce.time, nonce.id));
-            let last = found.len().saturating_sub(NONCES);
-            session.nonces = found[last..].iter().map(|nonce| (nonce.hash, nonce.id)).collect();
+        for (session, stays) in kept.sessions.iter_mut().zip(stays) {
+            session.nonces = stays.last_nonces(session.room, NONCES);
         }
         Ok(())
     }
@@ -256,9 +262,7 @@ impl Store {
     /// SQLite's error.
     pub(crate) fn end_attendance(&self) -> rusqlite::Result<()> {
         let stopped = self.fact::<i64>("stopped")?;
-        let newest = "SELECT max(time) FROM event";
-        let last: Option<i64> = self.connection().query_row(newest, [], |row| row.get(0))?;
-        let Some(end) = stopped.or(last) else { return Ok(()) };
+        let Some(end) = stopped.or(self.last_event()?.1) else { return Ok(()) };
         let sql = "UPDATE attended SET millis = millis + max(0, ?1 - last), \
                    last = max(last, ?1), here = 0 WHERE here";
         self.connection().execute(sql, [end]).map(drop)

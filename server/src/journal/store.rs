@@ -163,6 +163,14 @@ impl Store {
         for event in events {
             insert_events(&transaction, &[event])?;
         }
+        let last = writes.iter().rev().find_map(|write| match write {
+            Write::Event { event, .. } => Some(event.stamp().time),
+            _ => None,
+        });
+        if let Some(time) = last {
+            let until = "INSERT OR REPLACE INTO fact VALUES ('until', ?1)";
+            transaction.prepare_cached(until)?.execute([time.as_millis()])?;
+        }
         if let Some(highest) = highest {
             carry_out(&transaction, &Write::Highest(highest))?;
         }
