@@ -5,6 +5,7 @@ use std::{path::Path, process::Command, thread, time::Duration};
 use madang_protocol::{
     notice::{HttpNotice, LessonNotice, Notice, Utf8Hint},
     text::Lang,
+    wide::Wide,
 };
 use madang_server::{admission::rate_limit::RateLimit, journal::JournalConfig};
 use madang_tests::{
@@ -139,12 +140,17 @@ fn bad_posts_are_refused_with_their_status_and_not_said() {
     refused(&server, lobby, name, &many, "413", &ko(Notice::TooManyLines { lines: 501 }));
     let long = "x\n".repeat(8_200);
     refused(&server, lobby, name, &long, "413", &http(HttpNotice::BodyTooLong));
-    let mut bytes = TestClient::connect(server.web_address());
-    bytes.send(format!(
-        "POST {lobby} HTTP/1.1\r\nHost: localhost\r\n{name}Content-Length: 2\r\n\r\n"
-    ));
-    bytes.send(b"\xb0\xa1");
-    check_refused(&bytes.expect_rest(), "400", &ko(Notice::NotUtf8(Utf8Hint::None)));
+    for (body, hint) in
+        [(&b"\xb0\xa1"[..], Utf8Hint::None), (b"\xff\xfeh\0i\0", Utf8Hint::Wide(Wide::Utf16))]
+    {
+        let mut bytes = TestClient::connect(server.web_address());
+        let length = body.len();
+        bytes.send(format!(
+            "POST {lobby} HTTP/1.1\r\nHost: localhost\r\n{name}Content-Length: {length}\r\n\r\n"
+        ));
+        bytes.send(body);
+        check_refused(&bytes.expect_rest(), "400", &ko(Notice::NotUtf8(hint)));
+    }
 
     let head = format!("POST {lobby} HTTP/1.1\r\nHost: localhost\r\n{name}");
     let ask = |headers: &str, status: &str, notice: HttpNotice<'_>| {
@@ -171,7 +177,7 @@ fn bad_posts_are_refused_with_their_status_and_not_said() {
     short.send(format!("{head}Content-Length: 50\r\n\r\nhello")).finish_sending();
     check_refused(&short.expect_rest(), "400", &http(HttpNotice::BadLength));
     // What follows the body is not another request.
-    let more = post(lobby, name, "once") + &post(lobby, "Name: smuggler\r\n", "twice");
+    let more = post(lobby, name, "\u{feff}once") + &post(lobby, "Name: smuggler\r\n", "twice");
     let answer = answer(server.web_address(), &more);
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
     alice.expect_next("[bot]님이 입장했습니다.\n").expect_next("[bot] once\n");

@@ -583,6 +583,7 @@ fn a_room_is_reached_by_names_that_nobody_else_controls() {
         "127.0.0.1:9998",
         "[::1]",
         "LOCALHOST",
+        "localhost.",
         "printer.local:80",
         "chat.example.org",
         "Chat.Example.org:443",
@@ -604,7 +605,9 @@ fn a_room_is_reached_by_names_that_nobody_else_controls() {
             format!("GET http://{unknown}/rooms/lobby HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert!(answer(address, &absolute).starts_with("HTTP/1.1 403 "));
     }
-    for none in ["", "Host: \r\n", "Host: a b\r\n", "Host: x/y\r\n"] {
+    // What is too long to be a name of a host is not repeated.
+    let long = format!("Host: {}\r\n", "x".repeat(4_000));
+    for none in ["", "Host: \r\n", "Host: .\r\n", "Host: a b\r\n", "Host: x/y\r\n", &long] {
         let request = format!("GET /rooms/lobby HTTP/1.0\r\n{none}\r\n");
         let notice = HttpNotice::UnknownHost(None).text(Lang::Ko);
         check_refused(&answer(address, &request), "403", &notice);

@@ -8,6 +8,7 @@ use madang_protocol::{
     notice::{HttpNotice, Notice, Utf8Hint},
     read_buffer::ReadBuffer,
     text::Lang,
+    wide::Wide,
 };
 
 use crate::{
@@ -60,9 +61,8 @@ impl WebConnection {
             self.outbox.push_bytes(CONTINUE);
         }
         let body = self.read_body(rest, length, deadline, lang)?;
-        let not_utf8 = |_| rejection_of(Notice::NotUtf8(Utf8Hint::None), lang);
-        let text = String::from_utf8(body).map_err(not_utf8)?;
-        let text = check_message(&text).map_err(|notice| rejection_of(notice, lang))?;
+        let text = text_of(&body).map_err(|hint| rejection_of(Notice::NotUtf8(hint), lang))?;
+        let text = check_message(text).map_err(|notice| rejection_of(notice, lang))?;
         self.admission.logged_in();
         self.admission.traffic.lines.add(1);
         let saying = Saying { lang, name, token, room: room.clone(), text };
@@ -171,6 +171,15 @@ fn check_text(head: &Head) -> Result<(), (StatusCode, HttpNotice<'static>)> {
     let is_utf8 =
         |charset: &str| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii");
     if is_text && charsets.all(is_utf8) { Ok(()) } else { not_text }
+}
+
+/// The text of a body, without the byte order mark that some programs put before it.
+fn text_of(body: &[u8]) -> Result<&str, Utf8Hint> {
+    let text = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
+    match Wide::of_bytes(text) {
+        Some(wide) => Err(Utf8Hint::Wide(wide)),
+        None => str::from_utf8(text).map_err(|_| Utf8Hint::None),
+    }
 }
 
 /// How long the body is, as the head says (RFC 9112 section 6.3). A request that could be read

@@ -13,6 +13,9 @@ use super::{Head, Rejection, StatusCode};
 /// byte may take six in the refusal: percent-encoded, in the sentence and in the flag.
 const SHOWN_BYTES: usize = 1_024;
 
+/// The most bytes of the name of a host (RFC 1035 section 2.3.4).
+const HOST_BYTES: usize = 253;
+
 /// The origin of a web page, as sent by a browser or another program. Its text form needs no
 /// quoting in any shell, and `--allow-origin` reads it back as the same origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,10 +262,12 @@ fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
         _ => (authority, None),
     };
     let is_v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    // A name may be written as complete: `localhost.`
+    let host = host.strip_suffix('.').unwrap_or(host);
     let is_host = match is_v6 {
         Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
         None => {
-            !host.is_empty()
+            (1..=HOST_BYTES).contains(&host.len())
                 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
         }
     };
@@ -285,6 +290,7 @@ mod tests {
         check("http://host:80", Some("http://host"));
         check("https://host:443/", Some("https://host"));
         check("https://host:80", Some("https://host:80"));
+        check("https://host.:80", Some("https://host:80"));
         check("https://host/chat/?a#b", Some("https://host"));
         check("http://[::1]:9998", Some("http://[::1]:9998"));
         check("http://192.168.0.5:9998", Some("http://192.168.0.5:9998"));
