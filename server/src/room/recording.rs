@@ -32,7 +32,8 @@ pub(super) struct Recording {
     attended: BTreeSet<String>,
 }
 
-/// The session that caused an event, and the request's nonce.
+/// The session that caused an event, or 0, and the request's nonce.
+#[derive(Default)]
 struct Cause {
     session: u64,
     nonce: Option<String>,
@@ -88,9 +89,9 @@ impl Recording {
 
     /// Notes an event from the batch; its cause was noted before.
     pub(super) fn note(&mut self, event: Event) {
-        if let Some(Cause { session, nonce }) = self.causes.pop_front() {
-            self.round.events.push(Recorded { event, session, nonce });
-        }
+        // An event is recorded in any case.
+        let Cause { session, nonce } = self.causes.pop_front().unwrap_or_default();
+        self.round.events.push(Recorded { event, session, nonce });
     }
 
     /// The earliest time that members may read.
