@@ -33,6 +33,9 @@ impl Executor {
             return Err(refusal);
         }
         let Heard { said, repeated, refused } = self.state.hear(by, speeches, self.time);
+        // What is said now may push their nonces out.
+        let known = repeated.iter().map(|nonce| self.state.knows_nonce(number, nonce));
+        let known: Vec<Option<Option<u64>>> = known.collect();
         let mut acks = None;
         for fact in said {
             if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
@@ -40,8 +43,8 @@ impl Executor {
             }
             self.take_in(fact);
         }
-        for nonce in &repeated {
-            let id = self.state.knows_nonce(number, nonce).flatten();
+        for (nonce, known) in repeated.iter().zip(known) {
+            let id = known.or_else(|| self.state.knows_nonce(number, nonce)).flatten();
             self.acknowledge(session, nonce, id, &mut acks);
         }
         let mut result = Ok(());
