@@ -110,14 +110,8 @@ pub struct Cli {
 
     /// Be one chat with all servers that use the same Redis or Valkey: redis://HOST, or
     /// rediss://HOST over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD.
-    /// It can't be combined with --data: see server/CLUSTER.md
-    #[arg(
-        long,
-        env = "MADANG_CLUSTER",
-        hide_env_values = true,
-        value_name = "URL",
-        conflicts_with = "data"
-    )]
+    /// With --data, this server archives the public rooms of all. See server/CLUSTER.md
+    #[arg(long, env = "MADANG_CLUSTER", hide_env_values = true, value_name = "URL")]
     cluster: Option<String>,
 
     /// What this server is called among the others [default: the name of this machine]

@@ -14,12 +14,14 @@ use madang_protocol::event::Time;
 use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
+    archivist::Bell,
     connection::{PATIENCE, Redis},
     control::{Control, ControlAnswer},
-    keys::{CONTROL, published, wake_channel},
+    keys::{CONTROL, MADE, published, wake_channel},
     orders,
     place::LogPlace,
-    restoring, scripts,
+    restoring,
+    scripts::{self, KeptState},
     sealed::Sealed,
     server::OwnServer,
     sessions,
@@ -83,10 +85,12 @@ pub(super) fn start_hearer(
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
 }
 
-/// Where questions of other servers and answers to this one's go.
+/// Where questions of other servers go, answers to this one's, and the news of another room.
 pub(super) struct ControlLine {
     pub(super) control: Arc<Control>,
     pub(super) jobs: Sender<Sending>,
+    /// Of the archivist, if this server archives.
+    pub(super) bell: Option<Bell>,
 }
 
 struct Hearer {
@@ -138,6 +142,10 @@ impl Hearer {
         channels.subscribe(CONTROL)?;
         for channel in self.followed.keys() {
             channels.subscribe(channel)?;
+        }
+        if let Some(bell) = &self.control.bell {
+            channels.subscribe(MADE)?;
+            ring(bell);
         }
         // What was appended while nobody listened. In a run that has not begun, orders may be missing
         // yet; the keeper reads them when it does.
@@ -223,6 +231,10 @@ impl Hearer {
             self.control.answer(message.get_payload_bytes(), &self.server);
             return Ok(());
         }
+        if let Some(bell) = self.control.bell.as_ref().filter(|_| channel == MADE) {
+            ring(bell);
+            return Ok(());
+        }
         let Some(entry) = published(message.get_payload_bytes()) else { return Ok(()) };
         let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
         let time = entry.time;
@@ -258,7 +270,7 @@ impl Hearer {
             let entries = scripts::read_entries(reading, &follow.place.keys, follow.next)?;
             let Some(first) = entries.first() else { return Ok(last) };
             let handed_over = match first.number > follow.next {
-                true => follow.reload(reading, self.origin)?,
+                true => follow.reload(reading, self.origin, self.control.bell.is_some())?,
                 false => {
                     last = entries.last().map(|entry| entry.time);
                     entries.into_iter().try_for_each(|entry| follow.hand_over(entry))
@@ -324,11 +336,21 @@ impl Follow {
 impl Follow {
     /// Has the room go on from the state that is kept, because entries that it has not heard are
     /// gone from its log.
-    fn reload(&mut self, reading: &mut Connection, origin: u64) -> RedisResult<Result<(), Ended>> {
+    fn reload(
+        &mut self,
+        reading: &mut Connection,
+        origin: u64,
+        is_archive: bool,
+    ) -> RedisResult<Result<(), Ended>> {
         let Some(room) = self.room.upgrade() else { return Ok(Err(Ended(()))) };
-        let stored = scripts::open_room(reading, &self.place, None, origin)?;
-        let stored = stored.filter(|stored| stored.first == self.place.first);
-        let kept = stored.and_then(|stored| stored.snapshot);
+        let mut kept = None;
+        for wanted in [KeptState::First, KeptState::Last] {
+            if kept.is_none() && (is_archive || wanted == KeptState::Last) {
+                let stored = scripts::open_room(reading, &self.place, None, origin, wanted)?;
+                let stored = stored.filter(|stored| stored.first == self.place.first);
+                kept = stored.and_then(|stored| stored.snapshot);
+            }
+        }
         let kept = kept.and_then(|kept| self.place.read(Sealed::State, kept).ok());
         match kept.and_then(|kept| room.reload(&kept, self.next)) {
             Some(entry) => {
@@ -343,6 +365,11 @@ impl Follow {
             }
         }
     }
+}
+
+/// Has the archivist look, unless it was told to before.
+fn ring(bell: &Bell) {
+    let _ = bell.try_send(());
 }
 
 /// Waits for a message; returns none if the channel was silent but the connection is alive.

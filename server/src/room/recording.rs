@@ -1,4 +1,6 @@
-//! Notes what happens in a round for the room's [`Recorder`], and hands it over at the end.
+//! Notes what happens in a round for the room's [`Recorder`], and hands it over at the end. An
+//! archive notes only what people are told: a room that several machines share is restored from
+//! its log, never from an archive.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -24,6 +26,8 @@ use super::{
 pub(super) struct Recording {
     recorder: Arc<dyn Recorder>,
     round: Round,
+    /// In an archive, up to which id everything is recorded; otherwise 0.
+    recorded_to: u64,
     /// The causes of the events that are still in the batch, in their order.
     causes: VecDeque<Cause>,
     /// Whether data that outlasts members has changed.
@@ -42,13 +46,50 @@ struct Cause {
 impl Recording {
     /// Notes for a room that was opened with the id `room`.
     pub(super) fn new(recorder: Arc<dyn Recorder>, room: u64, name: Arc<str>) -> Recording {
-        let (round, attended) = (Round::new(room, name), BTreeSet::new());
-        Recording { recorder, round, causes: VecDeque::new(), lasting_changed: false, attended }
+        let before = recorder.recorded_to(room).unwrap_or(room.saturating_sub(1));
+        Recording {
+            recorded_to: if recorder.is_waited_for() { 0 } else { before },
+            recorder,
+            round: Round::new(room, name),
+            causes: VecDeque::new(),
+            lasting_changed: false,
+            attended: BTreeSet::new(),
+        }
+    }
+
+    /// Whether speakers and acks wait until their messages are saved.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.recorder.is_waited_for()
+    }
+
+    /// Notes, for an archive, what a room that several machines share remembers: the events that
+    /// are not recorded yet, and as a hole those before them.
+    pub(super) fn catch_up<'a>(
+        &mut self,
+        remembered: impl Iterator<Item = &'a Event>,
+        next_id: u64,
+    ) {
+        let recorded_to = self.recorded_to;
+        let mut events = remembered.filter(|event| event.id() > recorded_to).cloned().peekable();
+        let first = events.peek().map_or(next_id, Event::id);
+        if first > recorded_to + 1 {
+            self.round.holes.push((recorded_to + 1, first - 1));
+        }
+        let recorded = events.map(|event| Recorded { event, session: 0, nonce: None });
+        self.round.events.extend(recorded);
+        self.note_recorded_to(next_id);
+    }
+
+    fn note_recorded_to(&mut self, next_id: u64) {
+        if next_id > self.recorded_to + 1 {
+            self.recorded_to = next_id - 1;
+            self.round.recorded_to = Some(self.recorded_to);
+        }
     }
 
     /// Notes a change of the state. A room that only stops with its server has not ended.
     pub(super) fn note_change(&mut self, fact: &Fact, is_stopping: bool) {
-        self.lasting_changed |= fact.change.lasts();
+        self.lasting_changed |= fact.change.lasts() && self.is_waited_for();
         if matches!(fact.change, Change::Ended { .. }) && !is_stopping {
             self.round.ended = Some(fact.time);
         }
@@ -56,7 +97,7 @@ impl Recording {
 
     /// Notes whose attendance has changed by a fact that was applied.
     pub(super) fn note_attended(&mut self, change: &Change, class: &Class) {
-        if !class.is_running() {
+        if !class.is_running() || !self.is_waited_for() {
             return;
         }
         match change {
@@ -87,11 +128,13 @@ impl Recording {
         self.causes.push_back(Cause { session, nonce });
     }
 
-    /// Notes an event from the batch; its cause was noted before.
+    /// Notes an event from the batch, unless it is recorded; its cause was noted before.
     pub(super) fn note(&mut self, event: Event) {
-        // An event is recorded in any case.
+        // An event is recorded whatever is known of its cause.
         let Cause { session, nonce } = self.causes.pop_front().unwrap_or_default();
-        self.round.events.push(Recorded { event, session, nonce });
+        if event.id() > self.recorded_to {
+            self.round.events.push(Recorded { event, session, nonce });
+        }
     }
 
     /// The earliest time that members may read.
@@ -109,6 +152,9 @@ impl Recording {
         let lasting_changed = std::mem::take(&mut self.lasting_changed);
         self.round.lasting = lasting_changed.then(|| state.lasting());
         self.round.attended = self.take_attended(state.class());
+        if !self.is_waited_for() {
+            self.note_recorded_to(state.next_id());
+        }
         if !self.round.is_empty() {
             self.recorder.record(&mut self.round);
         }

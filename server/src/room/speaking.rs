@@ -116,7 +116,8 @@ impl Executor {
     ) {
         let member = self.members.of(session.number);
         let outbox = || member.map_or_else(|| session.outbox(), |it| Some(it.outbox.clone()));
-        match (&mut self.recording, member) {
+        let recording = self.recording.as_mut().filter(|recording| recording.is_waited_for());
+        match (recording, member) {
             // One that is repeated waits as well: what it repeats may not be there yet.
             (Some(recording), _) => recording.owe(OwedAck::new(session, outbox(), nonce, id)),
             (None, Some(member)) => acks
@@ -166,7 +167,7 @@ pub(crate) fn acknowledge_again(
 ) -> bool {
     let Some(id) = session.knows_nonce(nonce) else { return false };
     let ack = OwedAck::new(session, session.outbox(), nonce, id);
-    match recorder {
+    match recorder.filter(|recorder| recorder.is_waited_for()) {
         Some(recorder) => recorder.owe(ack),
         None => ack.pay(true),
     }

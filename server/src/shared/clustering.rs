@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use madang_protocol::notice::Notice;
+use madang_protocol::{
+    notice::Notice,
+    room::{Destination, RoomName},
+};
 
 use super::Shared;
 use crate::{
@@ -16,12 +19,14 @@ use crate::{
         lesson,
         moderation::mute_sessions,
     },
+    journal::store::Write,
     room::{
         By, Op, Room,
         directory::Rooms,
         lesson::{Asker, LessonOp},
         log::{Follower, LogEntry},
         mailbox::Ended,
+        recorder::Recorder as _,
     },
     session::{
         token::TokenHash,
@@ -114,6 +119,27 @@ impl ClusterServer for Shared {
         }
         if self.users.mute_of_all() != mute_of_all {
             mute_sessions(&self.chat(), mute_of_all);
+        }
+    }
+
+    fn archive_room(&self, name: &RoomName) -> bool {
+        let Some(journal) = &self.journal else { return true };
+        journal.wait_for_space();
+        match self.rooms.reach(&Destination::Public(name.clone())) {
+            // It may have ended by now.
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(room = name.as_str(), ?error, "a room can't be archived yet");
+                false
+            }
+        }
+    }
+
+    fn note_all_archived(&self) {
+        if let Some(journal) = &self.journal {
+            let rooms = self.rooms.public();
+            let rooms = rooms.iter().filter_map(|room| room.kept_as()).collect();
+            journal.write(Write::Living { rooms });
         }
     }
 
