@@ -104,8 +104,8 @@ pub(crate) struct Journal {
     pub(crate) reader: Arc<Reader>,
     pub(crate) nonce_key: NonceKey,
     ids: Arc<EventIds>,
-    /// In an archive, up to which id each room is recorded.
-    archived: Option<Mutex<HashMap<u64, u64>>>,
+    /// What an archive has.
+    archived: Option<Archived>,
     reach: Duration,
     watch: Arc<dyn Watch>,
     /// Called with the time when overdue acks must be [checked](Self::pay_overdue).
@@ -116,6 +116,14 @@ pub(crate) struct Journal {
 struct Threads {
     writer: JoinHandle<()>,
     reader: JoinHandle<()>,
+}
+
+/// What an archive has.
+struct Archived {
+    /// Whether it was begun by this server: what was said before is not missing.
+    is_new: bool,
+    /// Up to which id each room is recorded.
+    recorded_to: Mutex<HashMap<u64, u64>>,
 }
 
 /// Whose messages a journal saves.
@@ -166,7 +174,10 @@ impl Journal {
             }
             JournalOf::Cluster => {
                 let recorded = store.recorded_to().map_err(failed)?;
-                (Leftover::default(), Some(Mutex::new(recorded)))
+                let highest = recorded.values().copied().max().unwrap_or(0);
+                let kept = Leftover { highest, is_complete: true, ..Leftover::default() };
+                let is_new = recorded.is_empty();
+                (kept, Some(Archived { is_new, recorded_to: Mutex::new(recorded) }))
             }
         };
         let (low, high) = store.nonce_key().map_err(failed)?;
@@ -304,7 +315,10 @@ impl Recorder for Journal {
     }
 
     fn recorded_to(&self, room: u64) -> Option<u64> {
-        self.archived.as_ref()?.lock().get(&room).copied()
+        let Archived { is_new, recorded_to } = self.archived.as_ref()?;
+        // A room that was made while the archive was away lacks its beginning.
+        let before = (!is_new).then(|| room.saturating_sub(1));
+        recorded_to.lock().get(&room).copied().or(before)
     }
 
     fn wait_for_space(&self) {
@@ -332,7 +346,7 @@ impl Recorder for Journal {
         let holes = round.holes.drain(..).map(|(first, last)| Write::Hole { room, first, last });
         let archived = round.recorded_to.take().map(|recorded_to| {
             if let Some(archived) = &self.archived {
-                archived.lock().insert(room, recorded_to);
+                archived.recorded_to.lock().insert(room, recorded_to);
             }
             Write::Archived { room, recorded_to }
         });

@@ -19,7 +19,7 @@ pub(crate) trait Recorder: Send + Sync {
     fn wait_for_space(&self);
 
     /// Up to which id everything is recorded of a room that several machines share, holes
-    /// included; `None` if there is nothing.
+    /// included; `None` if its record begins with what it remembers.
     fn recorded_to(&self, room: u64) -> Option<u64>;
 
     /// Takes over the events of a round, leaving its buffers empty. Never blocks.
