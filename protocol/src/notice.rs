@@ -172,6 +172,8 @@ pub enum Notice<'a> {
     Unavailable,
     /// Another server did not answer in time: whether the request was carried out is not known.
     Unanswered,
+    /// To the operator: the other servers can't be reached, and are told of the order later.
+    OrderWaits,
     /// To everyone in a room: from now on, they can't be reached.
     ServersAway,
     /// The same: they can be reached again.

@@ -3,8 +3,7 @@
 //!
 //! [`uplink`] writes what rooms append, [`hearer`] hands the entries of all machines to the
 //! rooms, [`scripts`] holds the atomic Redis scripts, and [`keys`] the names of keys and
-//! channels. A room has its [`place`] in Redis, and what is private is [`sealed`] there. Of a server
-//! that archives, an [`archivist`] has all public rooms opened.
+//! channels. A room has its [`place`] in Redis, and what is private is [`sealed`] there.
 //!
 //! # Guarantees
 //!
@@ -20,8 +19,11 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use madang_protocol::room::{RoomKey, RoomName};
-use redis::{Connection, RedisResult};
+use madang_protocol::{
+    name::UserName,
+    room::{RoomKey, RoomName},
+};
+use redis::{Connection, ErrorKind, RedisResult};
 
 pub use self::config::{ClusterConfig, ClusterError};
 use self::{
@@ -30,11 +32,11 @@ use self::{
     gathering::Gathering,
     hearer::{ControlLine, Hearing},
     leases::{Lease, Link, Timing},
-    orders::StandingOrder,
+    orders::{OrderBook, StandingOrder},
     place::LogPlace,
     restoring::OfferedState,
     room_log::{Log, next_seq},
-    scripts::{KeptState, StoredRoom},
+    scripts::StoredRoom,
     sealed::Sealed,
     server::{ClusterServer, OwnServer},
     sessions::Sessions,
@@ -63,7 +65,8 @@ pub(crate) mod server;
 mod keeping;
 mod uplink;
 mod hearer;
-mod archivist;
+mod guard;
+mod kicks;
 mod leases;
 mod restoring;
 mod gathering;
@@ -71,6 +74,7 @@ mod names;
 pub(crate) mod orders;
 pub(crate) mod lessons;
 pub(crate) mod sessions;
+mod session_records;
 
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -89,13 +93,12 @@ pub(crate) struct Cluster {
     jobs: Vec<Sender<Sending>>,
     follows: Sender<Hearing>,
     entries_kept_after: u64,
-    /// Which state a public room is opened with.
-    wanted: KeptState,
     server: OwnServer,
     node: String,
     timing: Timing,
     link: Arc<Link>,
     control: Arc<Control>,
+    orders: Arc<OrderBook>,
     /// The names of all servers' sessions.
     pub(crate) names: Arc<dyn SharedNames>,
     /// Its sessions, for the other servers.
@@ -119,14 +122,13 @@ struct ClusterThreads {
 }
 
 impl Cluster {
-    /// Connects and starts the threads. A server that `archives` follows every public room.
+    /// Connects and starts the threads.
     ///
     /// # Errors
     ///
     /// [`ClusterError`].
     pub(crate) fn start(
         config: &ClusterConfig,
-        archives: bool,
         metrics: &Arc<Metrics>,
     ) -> Result<Cluster, ClusterError> {
         let redis = Redis::at(&config.url, config.password.as_deref())?;
@@ -168,10 +170,12 @@ impl Cluster {
             .collect::<Result<_, io::Error>>()?;
         let server = OwnServer::default();
         let control = Arc::new(Control::new(redis.clone(), origin));
-        let start_archivist =
-            || archivist::start_archivist(redis.clone(), server.clone(), stopped.clone());
-        let (bell, archiving) = archives.then(start_archivist).transpose()?.unzip();
-        let line = ControlLine { control: control.clone(), jobs: uplinks[0].jobs.clone(), bell };
+        let orders: Arc<OrderBook> = Arc::default();
+        let line = ControlLine {
+            control: control.clone(),
+            orders: orders.clone(),
+            jobs: uplinks[0].jobs.clone(),
+        };
         let hearer = hearer::start_hearer(
             redis.clone(),
             origin,
@@ -194,7 +198,6 @@ impl Cluster {
         let (jobs, mut writers): (_, Vec<_>) =
             uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
         writers.extend([naming, keeping]);
-        writers.extend(archiving);
         let threads =
             Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], writers, hearer }));
         Ok(Cluster {
@@ -205,12 +208,12 @@ impl Cluster {
             jobs,
             follows,
             entries_kept_after: config.entries_kept_after,
-            wanted: if archives { KeptState::First } else { KeptState::Last },
             server,
             node,
             timing,
             link,
             control,
+            orders,
             names: Arc::new(names),
             sessions,
             run,
@@ -232,14 +235,31 @@ impl Cluster {
         self.control.ask(question, once, is_enough)
     }
 
-    /// Keeps an order of the operator under this name for servers that start later, or drops it;
-    /// whether Redis has done so.
-    pub(crate) fn keep_order(&self, name: &str, order: Option<&StandingOrder>) -> bool {
-        let kept = self.control.use_connection(|connection| match order {
-            Some(order) => orders::write_order(connection, name, order),
-            None => orders::remove_order(connection, name).map(|_| ()),
+    /// Takes an order of the operator under this name, or lifts it, to be kept in Redis. Never
+    /// blocks.
+    pub(crate) fn note_order(&self, name: &str, order: Option<StandingOrder>) {
+        self.orders.note(name, order);
+    }
+
+    /// Has Redis keep the orders that were noted, for servers that start later; false if they wait
+    /// until it is back.
+    pub(crate) fn hand_orders_over(&self) -> bool {
+        let kept = self.control.use_connection(|connection| {
+            // Before all have come to it, others may give it again what is lifted now.
+            match restoring::goes_on(connection)? {
+                true => self.orders.hand_over(connection),
+                false => Err((ErrorKind::Io, "servers gather after a restart").into()),
+            }
         });
         kept.inspect_err(|error| tracing::warn!(%error, "failed to keep an order")).is_ok()
+    }
+
+    /// Has the other servers read the orders again that Redis keeps.
+    pub(crate) fn announce_orders(&self) {
+        let announced = self.control.use_connection(|it| hearer::announce_orders(it, self.origin));
+        if let Err(error) = announced {
+            tracing::warn!(%error, "failed to have the other servers read the orders");
+        }
     }
 
     /// Has the cluster's threads know the server that they work for, and the server the orders
@@ -250,10 +270,11 @@ impl Cluster {
     /// If Redis can't be reached any more.
     pub(crate) fn serve(&self, server: Weak<dyn ClusterServer>) -> Result<(), ClusterError> {
         self.server.set(server);
-        let orders = self.control.use_connection(|it| orders::read_orders(it, clock::now()));
-        let orders = orders.map_err(|error| self.redis.unreachable(&error))?;
-        self.server.get().into_iter().for_each(|server| server.take_orders(orders.clone()));
-        Ok(())
+        let take = |orders: Vec<StandingOrder>| {
+            self.server.get().into_iter().for_each(|server| server.begin_with_orders(&orders));
+        };
+        let read = |it: &mut Connection| self.orders.read(it, clock::now(), take);
+        self.control.use_connection(read).map_err(|error| self.redis.unreachable(&error))
     }
 
     /// Begins to renew this server's lease, and to bury others.
@@ -274,6 +295,7 @@ impl Cluster {
             origin: self.origin,
             last_seq: self.last_seq.clone(),
             nonce_key: self.nonce_key,
+            orders: self.orders.clone(),
             offers: self.offers.1.clone(),
             patience: self.timing.lease,
             run: self.run.clone(),
@@ -286,15 +308,6 @@ impl Cluster {
         let keeper = leases::start_keeper(lease, self.server.clone(), gathering, stopped)?;
         *self.keeper.lock() = Some((stop, keeper));
         Ok(())
-    }
-
-    /// Identifies the cluster, by what all its servers know and nobody else can tell; a Redis that
-    /// has lost everything gets it back from them.
-    pub(crate) fn id(&self) -> String {
-        let (low, high) = self.nonce_key.parts();
-        let digest =
-            ring::digest::digest(&ring::digest::SHA256, format!("{low} {high}").as_bytes());
-        digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Identifies this run of this server.
@@ -364,7 +377,7 @@ impl Cluster {
         name: Option<&[u8]>,
     ) -> Result<Option<StoredRoom>, Unreachable> {
         let found = self.redis.connect().and_then(|mut connection| {
-            scripts::open_room(&mut connection, place, name, self.origin, self.wanted)
+            scripts::open_room(&mut connection, place, name, self.origin)
         });
         let found = found.map_err(|error| {
             tracing::warn!(%error, "failed to open a room in Redis");
@@ -392,6 +405,7 @@ impl Cluster {
             jobs: self.jobs[quarter].clone(),
             follows: self.follows.clone(),
             offers: self.offers.0.clone(),
+            sessions: self.sessions.jobs.clone(),
             entries_kept_after: self.entries_kept_after,
             room: Mutex::default(),
         })
@@ -433,5 +447,13 @@ impl RoomLogs for Cluster {
         let mut place = LogPlace::private(key);
         let stored = self.stored(&mut place, None)?;
         stored.map(|stored| self.open_stored(place, stored)).transpose()
+    }
+
+    fn unkick(&self, name: &UserName, session: Option<u64>) -> Result<bool, Unreachable> {
+        let lift = |it: &mut Connection| kicks::lift_kicks(it, name, session, clock::now());
+        self.control.use_connection(lift).map_err(|error| {
+            tracing::warn!(%error, "failed to lift kicks of rooms that have ended");
+            Unreachable
+        })
     }
 }

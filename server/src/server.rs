@@ -30,14 +30,14 @@ use crate::{
     dialect::answer::Answer,
     doors::{Door, Doors},
     expiry::Due,
-    journal::{Journal, JournalError, JournalOf},
+    journal::{Journal, JournalError},
     metrics::Metrics,
     operator::{Operator, console::Console},
     room::{
         Context,
         directory::Rooms,
         lesson::Lesson,
-        log::{RoomLogs, Unreachable},
+        log::{Follower as _, RoomLogs, Unreachable},
         recorder::Recorder,
     },
     session::{
@@ -164,25 +164,16 @@ impl Server {
             metrics: metrics.clone(),
             shared: OnceLock::new(),
         });
-        let journal_of = match config.cluster {
-            Some(_) => JournalOf::Cluster,
-            None => JournalOf::Server,
-        };
         let journal = match &config.journal {
             Some(journal) => {
                 let look_at = move |at| due.schedule(at, Due::OwedAcks);
-                Some(Journal::start(journal, journal_of, Arc::clone(&ids), watch.clone(), look_at)?)
+                Some(Journal::start(journal, Arc::clone(&ids), watch.clone(), look_at)?)
             }
             None => None,
         };
         let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
-        let start = |cluster| Cluster::start(cluster, journal.is_some(), &metrics).map(Arc::new);
+        let start = |cluster| Cluster::start(cluster, &metrics).map(Arc::new);
         let cluster = config.cluster.as_ref().map(start).transpose()?;
-        if let Some((journal, cluster)) = journal.as_ref().zip(cluster.as_ref()) {
-            journal.archive(cluster.id());
-        }
-        // With a cluster, Redis has the sessions and the states of rooms.
-        let kept = kept.filter(|_| cluster.is_none());
         let nonce_key = match (&cluster, &journal) {
             (Some(cluster), _) => cluster.nonce_key,
             (None, Some(journal)) => journal.nonce_key,
@@ -341,6 +332,9 @@ impl Server {
         shared.rooms.close().iter().for_each(|room| room.stop(deadline));
         if let Some(cluster) = &shared.cluster {
             cluster.stop();
+            // Nobody waits any longer for what was not heard by then; rooms that have ended accept
+            // nothing.
+            shared.rooms.all().iter().for_each(|room| _ = room.lose_log());
         }
         if let Some(journal) = &shared.journal {
             // Acks are sent before the goodbyes.

@@ -17,6 +17,7 @@ use crate::{
         connection_table::{self, ConnectionTable},
         spoken::SpokenWords,
     },
+    clock,
     close_reason::CloseReason,
     cluster::Cluster,
     commands::{chat::Services, lesson},
@@ -31,7 +32,8 @@ use crate::{
     journal::{Journal, store::Write},
     metrics::Metrics,
     operator::console::Console,
-    room::{By, Going, Op, Room, directory::Rooms, recorder::Recorder as _},
+    room::directory::Rooms,
+    room::{By, Going, Op, Room},
     session::{Reading, Session, user_manager::UserManager},
     sync::Mutex,
     timekeeper::Timekeeper,
@@ -151,7 +153,7 @@ impl Shared {
     /// name.
     pub(crate) fn note_session(&self, session: &Session, room: Option<&Room>) {
         self.keep_session(session, room);
-        let (Some(journal), Some(token)) = (self.restart_journal(), &session.token) else { return };
+        let (Some(journal), Some(token)) = (&self.journal, &session.token) else { return };
         let room = room.and_then(Room::kept_as).unwrap_or_default();
         journal.write(Write::Session {
             session: session.number,
@@ -163,12 +165,6 @@ impl Shared {
             watching: session.is_watching(),
             muted: session.muted(),
         });
-    }
-
-    /// The journal, if the server restores itself from it after a restart: an archive saves only
-    /// messages.
-    fn restart_journal(&self) -> Option<&Journal> {
-        self.journal.as_deref().filter(|journal| journal.is_waited_for())
     }
 
     /// Whether connections at `door` are encrypted.
@@ -215,6 +211,19 @@ impl Shared {
             self.console.left(&session.name(), self.users.end_here(session), how);
             return false;
         }
+        if let Some((cluster, token)) = self.cluster.as_ref().zip(session.token.as_ref()) {
+            let kicked_for = match how {
+                // The lobby may not have heard of it yet.
+                Some((_, CloseReason::Told(Goodbye::Kicked { seconds }))) => {
+                    Some(Duration::from_secs(seconds))
+                }
+                _ => {
+                    let kicks = self.rooms.lobby.status().access.kicks;
+                    kicks.left_for_session(session.number, clock::now())
+                }
+            };
+            cluster.sessions.forget(token, session.number, kicked_for);
+        }
         let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
         let owned = session.take_owned().into_iter();
         let owned = owned.filter_map(|number| self.rooms.numbered(number));
@@ -228,10 +237,7 @@ impl Shared {
                 room.settle_log();
             }
         }
-        if let Some((cluster, token)) = self.cluster.as_ref().zip(session.token.as_ref()) {
-            cluster.sessions.forget(token);
-        }
-        if let (Some(journal), Some(_), false) = (self.restart_journal(), &session.token, stops) {
+        if let (Some(journal), Some(_), false) = (&self.journal, &session.token, stops) {
             journal.write(Write::SessionEnded { session: session.number });
         }
         // Those of a server that stops are waited for on the others.

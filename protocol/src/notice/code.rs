@@ -23,7 +23,7 @@ impl Notice<'_> {
             Notice::RoomLocked => "room_locked",
             Notice::RoomFull { .. } => "room_full",
             Notice::TooManyRooms { .. } => "too_many_rooms",
-            Notice::Unavailable => "unavailable",
+            Notice::Unavailable | Notice::OrderWaits => "unavailable",
             Notice::Unanswered => "unknown",
             Notice::RoomsTooFast { .. } => "rooms_too_fast",
             Notice::NotHere | Notice::InNoRoom { .. } => "not_here",

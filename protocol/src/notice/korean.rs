@@ -178,6 +178,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Unanswered => "다른 서버가 제때 응답하지 않아 처리되었는지 알 수 없습니다. 다시 시도해도 \
             됩니다."
             .into(),
+        Notice::OrderWaits => "지금 다른 서버와 연결되어 있지 않습니다. 다시 연결되면 다른 서버에도 \
+            적용됩니다."
+            .into(),
         Notice::ServersAway => "-- 다른 서버와의 연결이 끊겼습니다. 방금 한 말은 전달되지 않았을 수 \
             있습니다 --"
             .into(),
@@ -343,7 +346,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
         }
         Goodbye::Banned => "이 서버에서 추방되었습니다. / banned from this server".into(),
         Goodbye::Kicked { seconds } => format!(
-            "내보내졌습니다. {} 뒤에 다시 들어올 수 있습니다.",
+            "운영자가 내보냈습니다. {} 뒤에 다시 들어올 수 있습니다.",
             show_about(seconds, Lang::Ko)
         ),
         Goodbye::RoomEnded => "방이 닫혔습니다.".into(),

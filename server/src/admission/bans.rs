@@ -33,12 +33,9 @@ struct BannedName {
     ban: BannedUntil,
 }
 
+/// When a ban ends, if it does.
 #[derive(Clone, Copy)]
-struct BannedUntil {
-    until: Option<Instant>,
-    /// Whether it is kept for all servers, if there are several.
-    is_kept: bool,
-}
+struct BannedUntil(Option<Instant>);
 
 /// A ban, as listed for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,24 +48,18 @@ pub(crate) struct Ban {
 impl Bans {
     /// Bans a name or address, for a limited time or until lifted.
     pub(crate) fn ban(&self, banned: Banned, time: Option<Duration>) {
-        self.table.lock().add(banned, time, false);
+        self.table.lock().add(banned, time);
     }
 
-    /// The same for one that is kept for all servers.
-    pub(crate) fn ban_everywhere(&self, banned: Banned, time: Option<Duration>) {
-        self.table.lock().add(banned, time, true);
-    }
-
-    /// Takes over the bans that are kept for all servers; those that were and are no longer are
-    /// lifted. Returns the new ones.
-    pub(crate) fn replace_kept(&self, kept: Vec<(Banned, Option<Duration>)>) -> Vec<Banned> {
+    /// Takes over the bans that are kept for all servers; all others are lifted. Returns the new
+    /// ones.
+    pub(crate) fn replace(&self, kept: Vec<(Banned, Option<Duration>)>) -> Vec<Banned> {
         let mut table = self.table.lock();
         table.expire();
         let is_new = |(banned, _): &&(Banned, Option<Duration>)| !table.has(banned);
         let new = kept.iter().filter(is_new).map(|(banned, _)| banned.clone()).collect();
-        table.names.retain(|banned| !banned.ban.is_kept);
-        table.addresses.retain(|_, ban| !ban.is_kept);
-        kept.into_iter().for_each(|(banned, time)| table.add(banned, time, true));
+        (table.names, table.addresses) = Default::default();
+        kept.into_iter().for_each(|(banned, time)| table.add(banned, time));
         new
     }
 
@@ -106,26 +97,15 @@ impl Bans {
 
     /// All bans.
     pub(crate) fn list(&self) -> Vec<Ban> {
-        self.list_of(|_| true)
-    }
-
-    /// Those that are kept for all servers.
-    pub(crate) fn list_kept(&self) -> Vec<Ban> {
-        self.list_of(|ban| ban.is_kept)
-    }
-
-    fn list_of(&self, is_listed: impl Fn(&BannedUntil) -> bool) -> Vec<Ban> {
         let now = Instant::now();
         let mut table = self.table.lock();
         table.expire();
-        let left = |ban: &BannedUntil| ban.until.map(|until| until.saturating_duration_since(now));
-        let names = table.names.iter().filter(|banned| is_listed(&banned.ban));
-        let names = names.map(|banned| Ban {
+        let left = |ban: &BannedUntil| ban.0.map(|until| until.saturating_duration_since(now));
+        let names = table.names.iter().map(|banned| Ban {
             banned: Banned::Name(banned.name.clone()),
             left: left(&banned.ban),
         });
-        let mut addresses: Vec<_> =
-            table.addresses.iter().filter(|(_, ban)| is_listed(ban)).collect();
+        let mut addresses: Vec<_> = table.addresses.iter().collect();
         addresses.sort_by_key(|(address, _)| **address);
         let addresses = addresses
             .into_iter()
@@ -137,14 +117,13 @@ impl Bans {
 impl BanTable {
     fn expire(&mut self) {
         let now = Instant::now();
-        let lasts = |ban: &BannedUntil| ban.until.is_none_or(|until| until > now);
+        let lasts = |ban: &BannedUntil| ban.0.is_none_or(|until| until > now);
         self.names.retain(|banned| lasts(&banned.ban));
         self.addresses.retain(|_, ban| lasts(ban));
     }
 
-    fn add(&mut self, banned: Banned, time: Option<Duration>, is_kept: bool) {
-        let until = time.and_then(|time| Instant::now().checked_add(time));
-        let ban = BannedUntil { until, is_kept };
+    fn add(&mut self, banned: Banned, time: Option<Duration>) {
+        let ban = BannedUntil(time.and_then(|time| Instant::now().checked_add(time)));
         match banned {
             Banned::Address(address) => {
                 self.addresses.insert(address, ban);
@@ -187,17 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn bans_kept_for_all_servers_replace_those_that_were_and_no_others() {
+    fn bans_kept_for_all_servers_replace_those_that_were() {
         let bans = Bans::default();
         let banned = |text: &str| Banned::Name(name(text));
-        bans.ban(banned("alice"), None);
-        bans.ban_everywhere(banned("bob"), None);
-        bans.ban_everywhere(banned("carol"), None);
+        bans.ban(banned("bob"), None);
+        bans.ban(banned("carol"), None);
         let hour = Some(Duration::from_secs(3_600));
-        let new = bans.replace_kept(vec![(banned("carol"), hour), (banned("dan"), None)]);
+        let new = bans.replace(vec![(banned("carol"), hour), (banned("dan"), None)]);
         assert_eq!(new, [banned("dan")]);
         let banned: Vec<String> = bans.list().iter().map(|ban| ban.banned.to_string()).collect();
-        assert_eq!(banned, ["alice", "carol", "dan"]);
+        assert_eq!(banned, ["carol", "dan"]);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crossbeam_channel::Receiver;
 use redis::{Connection, RedisResult};
 
 use super::{
+    hearer::announce_orders,
     keys::SERVERS,
-    orders,
+    orders::{self, OrderBook},
     restoring::{self, OfferedState},
     scripts,
     server::ClusterServer,
@@ -22,6 +23,7 @@ pub(super) struct Gathering {
     pub(super) origin: u64,
     pub(super) last_seq: Arc<AtomicU64>,
     pub(super) nonce_key: NonceKey,
+    pub(super) orders: Arc<OrderBook>,
     /// The states of rooms and the lesson, which were asked to offer them.
     pub(super) offers: Receiver<OfferedState>,
     /// How long servers that are missing are waited for.
@@ -67,7 +69,12 @@ impl Gathering {
         let (own, patience) = ((self.origin, server.rooms().highest_id()), self.patience);
         self.has_begun = restoring::arrive(connection, &self.run, own, patience)?;
         if self.has_begun {
-            server.take_orders(orders::read_orders(connection, clock::now())?);
+            // After all have restored what they know: these may have been lifted since.
+            if self.orders.hand_over(connection)? {
+                announce_orders(connection, self.origin)?;
+            }
+            let take = |orders: Vec<_>| server.take_orders(&orders);
+            self.orders.read(connection, clock::now(), take)?;
             self.tell_restored(server);
         }
         Ok(true)
@@ -97,7 +104,7 @@ impl Gathering {
                 redis::cmd("HSETNX").arg(SERVERS).arg(*origin).arg("").exec(connection)?;
             }
             for (name, order) in server.orders() {
-                orders::write_order(connection, &name, &order)?;
+                orders::restore_order(connection, &name, &order)?;
             }
         }
         for room in server.rooms().all() {

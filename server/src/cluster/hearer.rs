@@ -14,16 +14,15 @@ use madang_protocol::event::Time;
 use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
-    archivist::Bell,
     connection::{PATIENCE, Redis},
     control::{Control, ControlAnswer},
-    keys::{CONTROL, MADE, published, wake_channel},
-    orders,
+    guard::guarded,
+    keys::{CONTROL, ORDERS, published, wake_channel},
+    orders::OrderBook,
     place::LogPlace,
-    restoring,
-    scripts::{self, KeptState},
+    restoring, scripts,
     sealed::Sealed,
-    server::OwnServer,
+    server::{Given, OwnServer},
     sessions,
     uplink::Sending,
 };
@@ -85,12 +84,12 @@ pub(super) fn start_hearer(
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
 }
 
-/// Where questions of other servers go, answers to this one's, and the news of another room.
+/// Where questions of other servers and answers to this one's go.
 pub(super) struct ControlLine {
     pub(super) control: Arc<Control>,
+    /// The operator's orders, as this server knows them.
+    pub(super) orders: Arc<OrderBook>,
     pub(super) jobs: Sender<Sending>,
-    /// Of the archivist, if this server archives.
-    pub(super) bell: Option<Bell>,
 }
 
 struct Hearer {
@@ -119,7 +118,7 @@ struct Lag {
 impl Hearer {
     fn run(mut self) {
         while !self.is_stopped() {
-            if let Err(error) = self.hear() {
+            if let Some(Err(error)) = guarded("listening to Redis", || self.hear()) {
                 tracing::warn!(%error, "failed to hear from Redis; trying again");
             }
             if !matches!(self.stop.recv_timeout(PAUSE), Err(RecvTimeoutError::Timeout)) {
@@ -139,20 +138,17 @@ impl Hearer {
         self.lag.compare_clocks(&mut reading)?;
         let mut channels = connection.as_pubsub();
         channels.subscribe(&self.own)?;
-        channels.subscribe(CONTROL)?;
+        channels.subscribe(&[CONTROL, ORDERS])?;
         for channel in self.followed.keys() {
             channels.subscribe(channel)?;
         }
-        if let Some(bell) = &self.control.bell {
-            channels.subscribe(MADE)?;
-            ring(bell);
-        }
         // What was appended while nobody listened. In a run that has not begun, orders may be missing
         // yet; the keeper reads them when it does.
-        if let Some(server) = self.server.get()
-            && restoring::has_begun(&mut reading, &run)?
-        {
-            server.take_orders(orders::read_orders(&mut reading, clock::now())?);
+        if restoring::has_begun(&mut reading, &run)? {
+            if self.control.orders.hand_over(&mut reading)? {
+                announce_orders(&mut reading, self.origin)?;
+            }
+            self.take_orders(&mut reading)?;
         }
         let known: Vec<String> = self.followed.keys().cloned().collect();
         known.iter().try_for_each(|channel| self.refill(channel, &mut reading))?;
@@ -185,7 +181,7 @@ impl Hearer {
                 }
                 Hearing::End(place, room) => {
                     if let Some((room, server)) = room.upgrade().zip(self.server.get()) {
-                        server.room_ended(&room);
+                        guarded("a room ended", || server.room_ended(&room));
                     }
                     self.forget(&place, &room, channels)?;
                 }
@@ -231,9 +227,13 @@ impl Hearer {
             self.control.answer(message.get_payload_bytes(), &self.server);
             return Ok(());
         }
-        if let Some(bell) = self.control.bell.as_ref().filter(|_| channel == MADE) {
-            ring(bell);
-            return Ok(());
+        if channel == ORDERS {
+            let is_own = message.get_payload_bytes() == self.origin.to_string().as_bytes();
+            // In a run that has not begun, the keeper reads them when it does.
+            if is_own || !restoring::goes_on(reading)? {
+                return Ok(());
+            }
+            return self.take_orders(reading);
         }
         let Some(entry) = published(message.get_payload_bytes()) else { return Ok(()) };
         let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
@@ -249,6 +249,15 @@ impl Hearer {
             channels.unsubscribe(channel)?;
         }
         Ok(())
+    }
+
+    /// Has the server take over the orders that hold.
+    fn take_orders(&self, reading: &mut Connection) -> RedisResult<()> {
+        let Some(server) = self.server.get() else { return Ok(()) };
+        let take = |orders: Vec<_>| {
+            guarded("taking over orders", || server.take_orders(&orders));
+        };
+        self.control.orders.read(reading, clock::now(), take)
     }
 
     /// Reads the entries from a room's log whose announcement was missed.
@@ -270,7 +279,7 @@ impl Hearer {
             let entries = scripts::read_entries(reading, &follow.place.keys, follow.next)?;
             let Some(first) = entries.first() else { return Ok(last) };
             let handed_over = match first.number > follow.next {
-                true => follow.reload(reading, self.origin, self.control.bell.is_some())?,
+                true => follow.reload(reading, self.origin)?,
                 false => {
                     last = entries.last().map(|entry| entry.time);
                     entries.into_iter().try_for_each(|entry| follow.hand_over(entry))
@@ -302,19 +311,24 @@ impl Lag {
 impl ControlLine {
     fn give_session(&self, question: &[u8], server: &OwnServer) {
         let asked = server.get().zip(sessions::asked_for(question));
-        if let Some((server, (token, taker))) = asked
-            && !server.give_session(&token, taker)
+        let Some((server, (token, taker))) = asked else { return };
+        let answer = match guarded("handing over a session", || server.give_session(&token, taker))
         {
-            let channel = wake_channel(taker.origin);
-            let answer = ControlAnswer { channel, message: sessions::answer(taker, b"") };
-            // After the end of the threads nothing is sent.
-            let _ = self.jobs.send(Sending::Answer(answer));
-        }
+            Some(Given::HandedOver) => return,
+            // Then the other server takes it.
+            Some(Given::Unknown) | None => Vec::new(),
+            Some(Given::Ended(number)) => sessions::has_ended(number),
+        };
+        let (channel, message) = (wake_channel(taker.origin), sessions::answer(taker, &answer));
+        // After the end of the threads nothing is sent.
+        let _ = self.jobs.send(Sending::Answer(ControlAnswer { channel, message }));
     }
 
     fn answer(&self, question: &[u8], server: &OwnServer) {
         let Some(server) = server.get() else { return };
-        if let Some(answered) = self.control.hear(question, |question| server.answer(question)) {
+        let hear = || self.control.hear(question, |question| server.answer(question));
+        // Without an answer, the asker says that it is not known what was done.
+        if let Some(Some(answered)) = guarded("answering another server", hear) {
             // After the end of the threads nothing is sent.
             let _ = self.jobs.send(Sending::Answer(answered));
         }
@@ -322,35 +336,28 @@ impl ControlLine {
 }
 
 impl Follow {
-    /// Hands an entry to the room.
+    /// Hands an entry to the room. One that panics, where that was not expected, loses its log:
+    /// nobody knows what it has become.
     ///
     /// # Errors
     ///
     /// [`Ended`] if the room has ended.
     fn hand_over(&mut self, entry: LogEntry) -> Result<(), Ended> {
         self.next = entry.number + 1;
-        self.room.upgrade().ok_or(Ended(()))?.hear(self.place.read_entry(entry))
+        let (room, entry) = (self.room.upgrade().ok_or(Ended(()))?, self.place.read_entry(entry));
+        guarded("hearing an entry", || room.hear(entry)).unwrap_or_else(|| {
+            guarded("losing a log", || room.lose_log());
+            Err(Ended(()))
+        })
     }
-}
 
-impl Follow {
     /// Has the room go on from the state that is kept, because entries that it has not heard are
     /// gone from its log.
-    fn reload(
-        &mut self,
-        reading: &mut Connection,
-        origin: u64,
-        is_archive: bool,
-    ) -> RedisResult<Result<(), Ended>> {
+    fn reload(&mut self, reading: &mut Connection, origin: u64) -> RedisResult<Result<(), Ended>> {
         let Some(room) = self.room.upgrade() else { return Ok(Err(Ended(()))) };
-        let mut kept = None;
-        for wanted in [KeptState::First, KeptState::Last] {
-            if kept.is_none() && (is_archive || wanted == KeptState::Last) {
-                let stored = scripts::open_room(reading, &self.place, None, origin, wanted)?;
-                let stored = stored.filter(|stored| stored.first == self.place.first);
-                kept = stored.and_then(|stored| stored.snapshot);
-            }
-        }
+        let stored = scripts::open_room(reading, &self.place, None, origin)?;
+        let stored = stored.filter(|stored| stored.first == self.place.first);
+        let kept = stored.and_then(|stored| stored.snapshot);
         let kept = kept.and_then(|kept| self.place.read(Sealed::State, kept).ok());
         match kept.and_then(|kept| room.reload(&kept, self.next)) {
             Some(entry) => {
@@ -367,9 +374,9 @@ impl Follow {
     }
 }
 
-/// Has the archivist look, unless it was told to before.
-fn ring(bell: &Bell) {
-    let _ = bell.try_send(());
+/// Has the other servers read the operator's orders again.
+pub(super) fn announce_orders(connection: &mut Connection, origin: u64) -> RedisResult<()> {
+    redis::cmd("PUBLISH").arg(ORDERS).arg(origin).query(connection)
 }
 
 /// Waits for a message; returns none if the channel was silent but the connection is alive.
@@ -382,5 +389,74 @@ fn next_message(channels: &mut PubSub<'_>) -> RedisResult<Option<Msg>> {
             channels.ping::<redis::Value>().map(|_| None)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use madang_protocol::room::RoomName;
+
+    use super::*;
+
+    /// A room that panics whatever it is to do.
+    #[derive(Default)]
+    struct Panicking {
+        asked: AtomicUsize,
+    }
+
+    impl Panicking {
+        fn panic(&self) -> ! {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            panic!("as the test asked");
+        }
+    }
+
+    impl Follower for Panicking {
+        fn hear(&self, _: LogEntry) -> Result<(), Ended> {
+            self.panic()
+        }
+
+        fn reload(&self, _: &[u8], _: u64) -> Option<u64> {
+            self.panic()
+        }
+
+        fn miss_log(&self) -> Result<(), Ended> {
+            self.panic()
+        }
+
+        fn lose_log(&self) -> Result<(), Ended> {
+            self.panic()
+        }
+    }
+
+    #[test]
+    fn a_room_that_panics_is_forgotten_and_the_thread_goes_on() {
+        let room = Arc::new(Panicking::default());
+        let name = RoomName::parse("math").expect("a name");
+        let place = Arc::new(LogPlace::public(&name));
+        let weak: Weak<Panicking> = Arc::downgrade(&room);
+        let mut follow = Follow { place, room: weak, next: 1 };
+        let body = b"1".as_slice().into();
+        let time = Time::from_millis(0);
+        let entry = LogEntry { number: 1, origin: 1, seq: 1, time, ids_above: 0, body };
+        assert!(follow.hand_over(entry).is_err());
+        // It has heard the entry, and has been told that its log is lost.
+        assert_eq!((room.asked.load(Ordering::Relaxed), follow.next), (2, 2));
+    }
+
+    #[test]
+    fn a_question_whose_answer_panics_is_not_answered() {
+        let redis = Redis::at("redis://localhost", None).expect("an address");
+        let (jobs, queue) = crossbeam_channel::unbounded();
+        let line =
+            ControlLine { control: Arc::new(Control::new(redis, 1)), orders: Arc::default(), jobs };
+        let hear = || line.control.hear(b"2 7 0 0\nwho", |_| panic!("as the test asked"));
+        assert!(guarded("answering", hear).is_none());
+        line.answer(b"2 8 0 0\nwho", &OwnServer::default());
+        assert!(queue.is_empty(), "there is no server to answer yet");
+        let answered = line.control.hear(b"2 9 0 0\nwho", |_| b"me".to_vec());
+        assert!(answered.is_some(), "the next one is answered");
     }
 }

@@ -28,8 +28,12 @@ pub(super) const LESSON: &str = "madang:lesson";
 /// The run of Redis that all servers have come to, so that rooms may go on.
 pub(super) const RUN: &str = "madang:run";
 
-/// A hash: the operator's orders that hold on every server.
+/// A hash: the operator's orders that hold on every server. Also the channel on which a server says
+/// that they have changed.
 pub(super) const ORDERS: &str = "madang:orders";
+
+/// A hash: whom public rooms that have ended had kicked, by room.
+pub(super) const KICKS: &str = "madang:kicks";
 
 /// The channel on which all servers are asked.
 pub(super) const CONTROL: &str = "madang:control";
@@ -94,12 +98,6 @@ pub(super) fn lease(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:lease")
 }
 
-/// A set: the keys ([`RoomKeys::meta`]) of all public rooms.
-pub(super) const PUBLIC: &str = "madang:rooms";
-
-/// The channel on which archives are told that there is another public room.
-pub(super) const MADE: &str = "madang:rooms:made";
-
 /// A set: the keys ([`RoomKeys::meta`]) of the public rooms that a server has opened.
 pub(super) fn rooms(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:rooms")
@@ -124,6 +122,11 @@ pub(super) fn sessions(origin: u64) -> String {
 /// A hash: the record of the session whose token has this hash.
 pub(super) fn session(hash: &str) -> String {
     format!("{PREFIX}session:{hash}")
+}
+
+/// The number of the session whose token has this hash: it was kicked from the lobby, and has ended.
+pub(super) fn kicked_session(hash: &str) -> String {
+    format!("{PREFIX}kicked:{hash}")
 }
 
 /// The server that has claimed this key of a name. Hashed: whoever reads what Redis has can

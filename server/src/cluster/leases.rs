@@ -27,10 +27,11 @@ use redis::{Connection, ErrorKind, RedisResult, Script};
 use super::{
     connection::{PATIENCE, Redis},
     gathering::Gathering,
+    guard::guarded,
     keys::{self, BURIALS, RoomKeys, SERVERS},
     names,
     server::{ClusterServer, OwnServer},
-    sessions,
+    session_records,
 };
 use crate::room::{By, Op, Room, refusal::Refusal};
 
@@ -255,13 +256,14 @@ impl Keeper {
         let pause = self.lease.timing.lease / RENEWALS;
         let mut is_away = false;
         loop {
-            match self.renew() {
+            let panicked = || Err((ErrorKind::Client, "a panic").into());
+            match guarded("renewing the lease", || self.renew()).unwrap_or_else(panicked) {
                 Ok(true) => is_away = false,
                 Ok(false) => {
                     self.lease.link.is_linked.store(false, Ordering::Relaxed);
                     self.lease.link.is_fenced.store(true, Ordering::Relaxed);
                     if let Some(server) = self.server.get() {
-                        server.fenced();
+                        guarded("leaving the cluster", || server.fenced());
                     }
                     // It holds one, and one was said.
                     let _ = self.lease.link.fence.try_send(());
@@ -414,6 +416,7 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) 
     let mut connection = redis.connect()?;
     let rooms: Vec<String> =
         redis::cmd("SMEMBERS").arg(keys::rooms(dead)).query(&mut connection)?;
+    let mut present = HashSet::new();
     for meta in rooms {
         let Some(name) = RoomKeys::room_of(&meta) else { continue };
         let room = match server.rooms().find(&Destination::Public(name.clone())) {
@@ -433,8 +436,16 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) 
         }
         // One that has ended has no members.
         server.end_room_when_empty(&room);
+        if step == BurialStep::Beginning {
+            let bearers = room.bearers().unwrap_or_default();
+            present.extend(bearers.into_iter().map(|(session, _)| session));
+        }
     }
-    if step == BurialStep::End && !server.unclaimed(dead) {
+    let is_known = match step {
+        BurialStep::Beginning => server.stranded(dead, &present),
+        BurialStep::End => server.unclaimed(dead),
+    };
+    if !is_known {
         return Err((ErrorKind::Io, "Redis is away").into());
     }
     let is_over = match step {
@@ -443,9 +454,9 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) 
     };
     redis::cmd("SET").arg(keys::dead(dead)).arg(is_over).query::<()>(&mut connection)?;
     if step == BurialStep::Beginning {
-        return sessions::release_unheld(&mut connection, dead);
+        return session_records::release_unheld(&mut connection, dead);
     }
-    sessions::forget_all(&mut connection, dead)?;
+    session_records::forget_all(&mut connection, dead)?;
     names::release_all(&mut connection, dead)?;
     let mut forget = redis::pipe();
     forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();

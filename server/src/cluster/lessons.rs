@@ -20,7 +20,7 @@ use super::{
     place::LogPlace,
     restoring::OfferedState,
     room_log::next_seq,
-    scripts::{self, KeptState, StoredRoom},
+    scripts::{self, StoredRoom},
     sealed::{Seal, Sealed},
     uplink::{Sending, UPLINKS},
 };
@@ -68,13 +68,7 @@ impl Cluster {
             let mut place = LogPlace::lesson(key);
             let mark =
                 place.write(Sealed::Mark, (self.origin, next_seq(&self.last_seq)), MARK.into());
-            let stored = scripts::open_room(
-                &mut connection,
-                &place,
-                Some(&mark),
-                self.origin,
-                KeptState::Last,
-            )?;
+            let stored = scripts::open_room(&mut connection, &place, Some(&mark), self.origin)?;
             let StoredRoom { first, time, snapshot, .. } = stored.expect("it was made");
             place.first = first;
             let snapshot = match snapshot {

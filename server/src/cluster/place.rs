@@ -7,6 +7,7 @@ use madang_protocol::room::{RoomKey, RoomName};
 
 use super::{
     keys::RoomKeys,
+    kicks::read_kicks,
     scripts::StoredRoom,
     sealed::{Seal, Sealed, Unsealable},
 };
@@ -109,7 +110,7 @@ impl LogPlace {
         kept: StoredRoom,
         nonce_key: NonceKey,
     ) -> Result<(String, Snapshot), Unreadable> {
-        let StoredRoom { name, first, time, snapshot } = kept;
+        let StoredRoom { name, first, time, snapshot, kicks } = kept;
         let name = self.read(Sealed::Mark, name)?;
         let name = String::from_utf8(name).map_err(|_| Unreadable::Name)?;
         let snapshot = match snapshot {
@@ -117,7 +118,9 @@ impl LogPlace {
             // Its maker died before writing it, and nobody else knows the owner.
             None if self.seal.is_some() => return Err(Unreadable::Unfinished),
             None => {
-                let beginning = Beginning { first_id: first, nonce_key, ..Beginning::default() };
+                let kicks = kicks.map(|kicks| read_kicks(&kicks)).unwrap_or_default();
+                let beginning =
+                    Beginning { first_id: first, nonce_key, kicks, ..Beginning::default() };
                 Snapshot::first(beginning, time)
             }
         };

@@ -18,6 +18,7 @@ use std::{
 use redis::{Connection, RedisResult, Script};
 
 use super::{
+    connection::run_of,
     keeping::Keeping,
     keys::{self, FLOOR, LESSON, RUN, SERVERS},
     place::LogPlace,
@@ -53,9 +54,7 @@ static RESTORE: LazyLock<Script> = LazyLock::new(|| {
         end
         redis.call('HSET', KEYS[4], 'entry', ARGV[4], 'snapshot', ARGV[5])
         if ARGV[6] == '0' then
-            redis.call('HSET', KEYS[4], 'base', ARGV[5])
             redis.call('SADD', KEYS[6], KEYS[1])
-            redis.call('SADD', KEYS[8], KEYS[1])
         else
             for at = 1, 4 do
                 redis.call('EXPIRE', KEYS[at], ARGV[6])
@@ -107,6 +106,12 @@ pub(super) struct OfferedState {
 pub(super) fn has_begun(connection: &mut Connection, run: &str) -> RedisResult<bool> {
     let current: Option<String> = redis::cmd("GET").arg(RUN).query(connection)?;
     Ok(current.as_deref() == Some(run))
+}
+
+/// Whether rooms go on in the run that this connection leads to.
+pub(super) fn goes_on(connection: &mut Connection) -> RedisResult<bool> {
+    let run = run_of(connection)?;
+    has_begun(connection, &run)
 }
 
 /// This server, which has offered what it has, comes to this run; whether rooms go on in it. It has
@@ -165,7 +170,7 @@ impl OfferedState {
         };
         RESTORE
             .key(&[&keys.meta, &keys.head, &keys.log, &keys.state])
-            .key((FLOOR, keys::rooms(origin), LESSON, keys::PUBLIC))
+            .key((FLOOR, keys::rooms(origin), LESSON))
             .arg(place.first)
             .arg(write(Sealed::Mark, self.name.as_bytes().to_vec()))
             .arg((time.as_millis(), entry))

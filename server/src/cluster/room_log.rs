@@ -15,15 +15,19 @@ use super::{
     connection::{PATIENCE, Redis},
     hearer::{Follow, Hearing},
     keeping::Keeping,
+    kicks::write_kicks,
     leases,
     place::LogPlace,
     restoring::OfferedState,
     sealed::Sealed,
+    session_records::SessionJob,
     uplink::Sending,
 };
 use crate::{
+    clock,
     room::{
         Room,
+        kicks::Kicks,
         log::{RoomLog, Snapshot},
     },
     sync::Mutex,
@@ -42,6 +46,7 @@ pub(super) struct Log {
     pub(super) jobs: Sender<Sending>,
     pub(super) follows: Sender<Hearing>,
     pub(super) offers: Sender<OfferedState>,
+    pub(super) sessions: Sender<SessionJob>,
     pub(super) entries_kept_after: u64,
     pub(super) room: Mutex<Weak<Room>>,
 }
@@ -87,8 +92,13 @@ impl RoomLog for Log {
         self.place.first
     }
 
-    fn end(&self, next_id: u64) {
-        self.send(Sending::End { place: self.place.clone(), next_id });
+    fn end(&self, next_id: u64, kicks: &Kicks) {
+        // Nobody makes another room with the key of a private one.
+        let kicks = match self.place.life().is_zero() {
+            true => write_kicks(kicks, clock::now()),
+            false => Vec::new(),
+        };
+        self.send(Sending::End { place: self.place.clone(), next_id, kicks });
         let _ = self.follows.send(Hearing::End(self.place.clone(), self.room.lock().clone()));
         self.send(Sending::Wake);
     }
@@ -111,8 +121,13 @@ impl RoomLog for Log {
             tracing::warn!(%error, "failed to find out which members' servers are gone");
         }
     }
+
     fn unfollow(&self) {
         let _ = self.follows.send(Hearing::LetGo(self.place.clone(), self.room.lock().clone()));
         self.send(Sending::Wake);
+    }
+
+    fn note_removed(&self, session: u64) {
+        let _ = self.sessions.send(SessionJob::KeepRemoved(session));
     }
 }

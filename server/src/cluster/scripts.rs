@@ -6,7 +6,7 @@ use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult, Script, Value};
 
 use super::{
-    keys::{FLOOR, MADE, NONCE_KEY, PUBLIC, RUN, RoomKeys, dead, rooms},
+    keys::{FLOOR, KICKS, NONCE_KEY, RUN, RoomKeys, dead, rooms},
     place::LogPlace,
 };
 use crate::{room::log::LogEntry, session::nonces::NonceKey};
@@ -14,12 +14,12 @@ use crate::{room::log::LogEntry, session::nonces::NonceKey};
 /// How many entries one read returns.
 const PART: usize = 500;
 
-/// Makes the room unless it exists or no name is given; returns its first state, and the state
-/// that is wanted, if it is kept.
+/// Makes the room unless it exists or no name is given; returns its first state, and its kept
+/// state if there is one. Whom an earlier room of the name had kicked is kept out of the new one.
 static OPEN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-        local meta = redis.call('HMGET', KEYS[1], 'name', 'first', 'time')
+        local meta = redis.call('HMGET', KEYS[1], 'name', 'first', 'time', 'kicks')
         if not meta[1] then
             if ARGV[1] == '' then
                 return {}
@@ -27,26 +27,20 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
             local now = redis.call('TIME')
             local first = tonumber(now[1]) * 1000000 + tonumber(now[2])
             local floor = tonumber(redis.call('GET', KEYS[3]) or '0') + 1
-            if first < floor then
-                first = floor
-                redis.call('SET', KEYS[3], string.format('%.0f', first))
-            end
-            first = string.format('%.0f', first)
+            first = string.format('%.0f', math.max(first, floor))
             local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
-            meta = {ARGV[1], first, time}
+            meta = {ARGV[1], first, time, redis.call('HGET', KEYS[5], KEYS[1])}
             redis.call('HSET', KEYS[1], 'name', meta[1], 'first', meta[2], 'time', meta[3])
+            if meta[4] then
+                redis.call('HSET', KEYS[1], 'kicks', meta[4])
+                redis.call('HDEL', KEYS[5], KEYS[1])
+            end
         end
         if ARGV[2] == '1' then
             redis.call('SADD', KEYS[4], KEYS[1])
-            if redis.call('SADD', KEYS[5], KEYS[1]) == 1 then
-                redis.call('PUBLISH', ARGV[4], '')
-            end
         end
         local snapshot = redis.call('HGET', KEYS[2], 'snapshot')
-        if ARGV[3] == '1' then
-            snapshot = redis.call('HGET', KEYS[2], 'base')
-        end
-        return {meta[1], meta[2], meta[3], snapshot or ''}",
+        return {meta[1], meta[2], meta[3], snapshot or '', meta[4] or ''}",
     )
 });
 
@@ -92,8 +86,7 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Keeps the state unless a later one is kept, and drops the entries before an earlier state once
-/// that is old enough. Of a public room, that state stays as the base of the entries that are left,
-/// so that an archive can carry out all of them.
+/// that is old enough.
 static KEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -105,19 +98,11 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
             return 0
         end
         redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'snapshot', ARGV[4])
-        local old = kept[2] and tonumber(ARGV[3]) - tonumber(kept[3]) >= tonumber(ARGV[6])
-        if old then
-            redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', tonumber(kept[2]) + 1))
-            local base = redis.call('HGET', KEYS[2], 'next')
-            if base then
-                redis.call('HSET', KEYS[2], 'base', base)
-            end
-        end
-        if old or not kept[2] then
+        if not kept[2] then
             redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
-            if ARGV[5] == '0' then
-                redis.call('HSET', KEYS[2], 'next', ARGV[4])
-            end
+        elseif tonumber(ARGV[3]) - tonumber(kept[3]) >= tonumber(ARGV[6]) then
+            redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', tonumber(kept[2]) + 1))
+            redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
         end
         if ARGV[5] ~= '0' then
             redis.call('EXPIRE', KEYS[1], ARGV[5])
@@ -128,6 +113,7 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Ends the room, unless another of the same name was made since, or this server counts as dead.
+/// Its kicks are kept, and those of other rooms that are over are dropped.
 static END: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -142,8 +128,19 @@ static END: LazyLock<Script> = LazyLock::new(|| {
         if tonumber(ARGV[2]) > floor then
             redis.call('SET', KEYS[5], ARGV[2])
         end
-        redis.call('SREM', KEYS[8], KEYS[1])
-        return redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])",
+        redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+        if ARGV[3] ~= '' then
+            local now = redis.call('TIME')
+            local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
+            local kept = redis.call('HGETALL', KEYS[8])
+            for at = 1, #kept, 2 do
+                if tonumber(string.match(kept[at + 1], '^%d+')) < time then
+                    redis.call('HDEL', KEYS[8], kept[at])
+                end
+            end
+            redis.call('HSET', KEYS[8], KEYS[1], ARGV[3])
+        end
+        return 1",
     )
 });
 
@@ -157,15 +154,9 @@ pub(super) struct StoredRoom {
     pub(super) time: Time,
     /// The state as [`keep`] was given it, if there is one.
     pub(super) snapshot: Option<Vec<u8>>,
-}
-
-/// Which state of a room is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeptState {
-    /// The last one that is kept.
-    Last,
-    /// For an archive: the one before the first entry that is left.
-    First,
+    /// Whom an earlier room of the name had kicked, as [`write_kicks`](super::kicks::write_kicks)
+    /// wrote it.
+    pub(super) kicks: Option<Vec<u8>>,
 }
 
 /// The outcome of an append.
@@ -211,23 +202,22 @@ pub(super) fn open_room(
     place: &LogPlace,
     name: Option<&[u8]>,
     origin: u64,
-    wanted: KeptState,
 ) -> RedisResult<Option<StoredRoom>> {
     let is_public = place.life().is_zero();
     let opened: Vec<Vec<u8>> = OPEN
         .key(&[&place.keys.meta, &place.keys.state])
-        .key((FLOOR, rooms(origin), PUBLIC))
-        .arg((name.unwrap_or_default(), is_public, is_public && wanted == KeptState::First, MADE))
+        .key((FLOOR, rooms(origin), KICKS))
+        .arg((name.unwrap_or_default(), is_public))
         .invoke(connection)?;
-    let Ok([name, first, time, snapshot]) = <[Vec<u8>; 4]>::try_from(opened) else {
+    let Ok([name, first, time, snapshot, kicks]) = <[Vec<u8>; 5]>::try_from(opened) else {
         return Ok(None);
     };
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
     let numbers = number(&first).and_then(|first| u64::try_from(first).ok()).zip(number(&time));
     let (first, time) =
         numbers.ok_or((ErrorKind::Parse, "what a room began with can't be read"))?;
-    let snapshot = Some(snapshot).filter(|snapshot| !snapshot.is_empty());
-    Ok(Some(StoredRoom { name, first, time: Time::from_millis(time), snapshot }))
+    let [snapshot, kicks] = [snapshot, kicks].map(|kept| Some(kept).filter(|it| !it.is_empty()));
+    Ok(Some(StoredRoom { name, first, time: Time::from_millis(time), snapshot, kicks }))
 }
 
 /// Appends an entry to a room's log.
@@ -284,17 +274,18 @@ pub(super) fn let_live(connection: &mut Connection, place: &LogPlace) -> RedisRe
     pipe.query(connection)
 }
 
-/// Ends a room whose next event would have had the id `next_id`.
+/// Ends a room whose next event would have had the id `next_id`, and keeps its kicks, as
+/// [`write_kicks`](super::kicks::write_kicks) wrote them.
 pub(super) fn forget_room(
     connection: &mut Connection,
     place: &LogPlace,
-    next_id: u64,
+    (next_id, kicks): (u64, &[u8]),
     origin: u64,
 ) -> RedisResult<()> {
     let keys = &place.keys;
     END.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
-        .key((FLOOR, rooms(origin), dead(origin), PUBLIC))
-        .arg((place.first, next_id))
+        .key((FLOOR, rooms(origin), dead(origin), KICKS))
+        .arg((place.first, next_id, kicks))
         .invoke(connection)
 }
 

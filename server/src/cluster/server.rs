@@ -1,11 +1,10 @@
 //! What the cluster needs from its own server, which provides it.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
-
-use madang_protocol::room::RoomName;
 
 use super::orders::StandingOrder;
 use crate::{
@@ -30,11 +29,19 @@ pub(crate) trait ClusterServer: Send + Sync {
     fn resume_window(&self) -> Duration;
 
     /// Hands the session with this token over to another server, once its connection has let it
-    /// go; false if there is none. Must not block.
-    fn give_session(&self, token: &TokenHash, taker: Taker) -> bool;
+    /// go. Must not block.
+    fn give_session(&self, token: &TokenHash, taker: Taker) -> Given;
+
+    /// The session with this number was removed from its room: its record is kept again. Must not
+    /// block.
+    fn session_removed(&self, session: u64);
 
     /// Another server has the session with this number now.
     fn session_given(&self, session: u64);
+
+    /// Has the lesson know that whoever was on that server, and is in none of the public rooms any
+    /// more, can't come back; `present` are those who are. False if it has to be tried again.
+    fn stranded(&self, dead: u64, present: &HashSet<u64>) -> bool;
 
     /// Has the lesson know that nobody comes back any more who was on that server; false if it
     /// has to be tried again.
@@ -53,18 +60,24 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// The operator's orders that hold on every server, as far as this one knows them, by name.
     fn orders(&self) -> Vec<(String, StandingOrder)>;
 
-    /// Takes over the operator's orders that hold on every server. Must not block.
-    fn take_orders(&self, orders: Vec<StandingOrder>);
+    /// Takes over the operator's orders that hold on every server, before anybody is in its rooms.
+    fn begin_with_orders(&self, orders: &[StandingOrder]);
 
-    /// Opens a public room that exists, to archive it; false if it has to be tried again. Blocks
-    /// while the disk can't keep up.
-    fn archive_room(&self, name: &RoomName) -> bool;
-
-    /// All public rooms that exist are archived.
-    fn note_all_archived(&self);
+    /// The same later: rooms are told what is new to this server. Must not block.
+    fn take_orders(&self, orders: &[StandingOrder]);
 
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;
+}
+
+/// What becomes of a session that another server has asked for.
+pub(crate) enum Given {
+    /// It is handed over, now or soon.
+    HandedOver,
+    /// There is none.
+    Unknown,
+    /// It has ended; its number.
+    Ended(u64),
 }
 
 /// The server, once it has started and until it has stopped.

@@ -11,13 +11,12 @@
 use std::{
     collections::HashSet,
     fmt::Write as _,
-    sync::{Arc, LazyLock, atomic::AtomicU64},
+    sync::{Arc, atomic::AtomicU64},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
-use redis::{Connection, RedisResult, Script};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::{
     connection::{PATIENCE, Redis},
@@ -26,6 +25,7 @@ use super::{
     room_log::next_seq,
     sealed::{Seal, Sealed},
     server::OwnServer,
+    session_records::{EndingSessions, KnownOfToken, Record, SessionJob, SessionWriter},
 };
 use crate::{
     room::log::Unreachable,
@@ -37,118 +37,14 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
-/// How long is waited after a failure.
-const PAUSE: Duration = Duration::from_millis(200);
-
 /// How often a session is looked for that others move at the same time.
 const TRIES: usize = 3;
 
 /// How a question for a session begins.
 pub(super) const QUESTION: &[u8] = b"session ";
 
-/// Writes a session's record: a new one, or one that is still this server's.
-static KEEP: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        local server = redis.call('HGET', KEYS[1], 'o')
-        if (server or ARGV[4] == '0') and server ~= ARGV[1] then
-            return 0
-        end
-        redis.call('HSET', KEYS[1], 'o', ARGV[1], 'r', ARGV[2], 'n', ARGV[3])
-        redis.call('SADD', KEYS[2], KEYS[1])
-        return 1",
-    )
-});
-
-/// Notes the number of a session's last private event.
-static NOTE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        if redis.call('HGET', KEYS[1], 'o') == ARGV[1] then
-            redis.call('HSET', KEYS[1], 'p', ARGV[2])
-        end
-        return 1",
-    )
-});
-
-/// Forgets a session that has ended on this server.
-static FORGET: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        redis.call('SREM', KEYS[2], KEYS[1])
-        if redis.call('HGET', KEYS[1], 'o') == ARGV[1] then
-            redis.call('DEL', KEYS[1])
-        end
-        return 1",
-    )
-});
-
-/// Moves a session, with its names, to another server that is not dead.
-static MOVE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then
-            return 0
-        end
-        for name in string.gmatch(redis.call('HGET', KEYS[1], 'n') or '', '%S+') do
-            local by = redis.call('GET', name)
-            if not by or by == ARGV[1] then
-                redis.call('SET', name, ARGV[2])
-                redis.call('SREM', KEYS[5], name)
-                redis.call('SADD', KEYS[6], name)
-            end
-        end
-        redis.call('HSET', KEYS[1], 'o', ARGV[2])
-        redis.call('SREM', KEYS[3], KEYS[1])
-        redis.call('SADD', KEYS[4], KEYS[1])
-        return 1",
-    )
-});
-
-/// Gives up the names of a dead server, but for those of sessions that may still be resumed.
-static RELEASE_UNHELD: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        local held = {}
-        for _, session in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-            for name in string.gmatch(redis.call('HGET', session, 'n') or '', '%S+') do
-                held[name] = true
-            end
-        end
-        for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-            if not held[name] then
-                if redis.call('GET', name) == ARGV[1] then
-                    redis.call('DEL', name)
-                end
-                redis.call('SREM', KEYS[1], name)
-            end
-        end
-        return 1",
-    )
-});
-
-/// Forgets the sessions of a dead server that nobody has resumed.
-static FORGET_ALL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-        for _, session in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-            if redis.call('HGET', session, 'o') == ARGV[1] then
-                redis.call('DEL', session)
-            end
-        end
-        return redis.call('DEL', KEYS[1])",
-    )
-});
-
-/// Gives up the names of a dead server, but for those of sessions that may still be resumed.
-pub(super) fn release_unheld(connection: &mut Connection, dead: u64) -> RedisResult<()> {
-    RELEASE_UNHELD.key(keys::names(dead)).key(keys::sessions(dead)).arg(dead).invoke(connection)
-}
-
-/// Forgets the sessions of a dead server that nobody has resumed.
-pub(super) fn forget_all(connection: &mut Connection, dead: u64) -> RedisResult<()> {
-    FORGET_ALL.key(keys::sessions(dead)).arg(dead).invoke(connection)
-}
+/// How the answer about a session begins that has ended.
+const ENDED: &[u8] = b"ended ";
 
 /// What is known of a token.
 pub(crate) enum Brought {
@@ -156,23 +52,8 @@ pub(crate) enum Brought {
     NotElsewhere,
     /// The session, which is this server's from now on.
     Session(Box<StoredSession>),
-}
-
-/// A session's record.
-struct Record {
-    origin: u64,
-    /// The [`StoredSession`], sealed.
-    sealed: Vec<u8>,
-    last_private: u64,
-}
-
-enum SessionJob {
-    Keep { hash: TokenHash, sealed: Vec<u8>, names: String, is_new: bool, done: Option<Sender<()>> },
-    Note { hash: TokenHash, last_private: u64 },
-    Forget(TokenHash),
-    Read { hash: TokenHash, until: Instant, answer: Sender<Option<Record>> },
-    Take { hash: TokenHash, from: u64, until: Instant, answer: Sender<bool> },
-    Give { hash: TokenHash, taker: Taker, session: u64, sealed: Vec<u8> },
+    /// It has ended; its number.
+    Ended(u64),
 }
 
 /// The records of sessions.
@@ -180,7 +61,9 @@ pub(crate) struct Sessions {
     origin: u64,
     last_seq: Arc<AtomicU64>,
     control: Arc<Control>,
-    jobs: Sender<SessionJob>,
+    pub(super) jobs: Sender<SessionJob>,
+    /// The numbers of sessions that have ended here and are still to be forgotten in Redis.
+    ending: Arc<EndingSessions>,
     /// The tokens whose sessions are being brought.
     bringing: Mutex<HashSet<TokenHash>>,
     /// Signalled when one of them has been.
@@ -210,12 +93,15 @@ pub(super) fn start_sessions(
     stop: Receiver<()>,
 ) -> std::io::Result<(Sessions, JoinHandle<()>)> {
     let (jobs, queue) = unbounded();
-    let writer = SessionWriter { redis, origin, server, connection: None, is_away: false };
+    let ending: Arc<EndingSessions> = Arc::default();
+    let (connection, is_away) = (None, false);
+    let writer =
+        SessionWriter { redis, origin, server, ending: ending.clone(), connection, is_away };
     let thread = std::thread::Builder::new()
         .name("sessions".to_owned())
         .spawn(move || writer.run(&queue, &stop))?;
     let (bringing, brought) = (Mutex::default(), Condvar::new());
-    Ok((Sessions { origin, last_seq, control, jobs, bringing, brought }, thread))
+    Ok((Sessions { origin, last_seq, control, jobs, ending, bringing, brought }, thread))
 }
 
 impl Sessions {
@@ -260,9 +146,18 @@ impl Sessions {
         self.send(SessionJob::Note { hash: token.hash, last_private });
     }
 
-    /// Forgets a session that has ended. Never blocks.
-    pub(crate) fn forget(&self, token: &Token) {
-        self.send(SessionJob::Forget(token.hash));
+    /// Forgets a session that ends, before anybody is told so; nobody comes back to it from now
+    /// on. `kicked_for` is how long it is kept out of the lobby. Never blocks.
+    pub(crate) fn forget(&self, token: &Token, number: u64, kicked_for: Option<Duration>) {
+        let (hash, kicked_for) = (token.hash, kicked_for.unwrap_or_default());
+        self.ending.lock().insert(hash, number);
+        self.send(SessionJob::Forget { hash, number, kicked_for });
+    }
+
+    /// The number of the session of this token, if it has ended here and Redis may still have its
+    /// record.
+    pub(crate) fn ended(&self, token: &TokenHash) -> Option<u64> {
+        self.ending.lock().get(token).copied()
     }
 
     /// Hands a session over to the server that has asked for it, or tells it that there is none.
@@ -294,14 +189,20 @@ impl Sessions {
         let hash = TokenHash::of(token);
         for _ in 0..TRIES {
             let until = Instant::now() + PATIENCE;
-            let read = self.ask(until, |answer| SessionJob::Read { hash, until, answer })?;
-            let Some(record) = read else { return Ok(Brought::NotElsewhere) };
+            let record = match self.ask(until, |answer| SessionJob::Read { hash, until, answer })? {
+                KnownOfToken::Record(record) => record,
+                KnownOfToken::Ended(number) => return Ok(Brought::Ended(number)),
+                KnownOfToken::Nothing => return Ok(Brought::NotElsewhere),
+            };
             if record.origin == self.origin {
                 return Ok(if is_here { Brought::NotElsewhere } else { record.open(token) });
             }
             let question =
                 |number| format!("session {} {} {number}", hash.show(), self.origin).into_bytes();
             let given = self.control.ask_server(record.origin, question);
+            if let Some(number) = given.as_deref().and_then(ended_in) {
+                return Ok(Brought::Ended(number));
+            }
             if let Some(sealed) = given.filter(|sealed| !sealed.is_empty()) {
                 return Ok(Record { sealed, ..record }.open(token));
             }
@@ -351,6 +252,16 @@ pub(super) fn asked_for(message: &[u8]) -> Option<(TokenHash, Taker)> {
     Some((hash, Taker { origin: number()?, question: number()? }))
 }
 
+/// The answer about a session that has ended.
+pub(super) fn has_ended(number: u64) -> Vec<u8> {
+    format!("{}{number}", String::from_utf8_lossy(ENDED)).into_bytes()
+}
+
+/// The number of the session in [that answer](has_ended).
+fn ended_in(answer: &[u8]) -> Option<u64> {
+    std::str::from_utf8(answer.strip_prefix(ENDED)?).ok()?.parse().ok()
+}
+
 /// The message that answers a [`Taker`].
 pub(super) fn answer(taker: Taker, sealed: &[u8]) -> Vec<u8> {
     let mut message = format!("{}\n", taker.question).into_bytes();
@@ -360,7 +271,7 @@ pub(super) fn answer(taker: Taker, sealed: &[u8]) -> Vec<u8> {
 
 impl TokenHash {
     /// In hexadecimal.
-    fn show(&self) -> String {
+    pub(super) fn show(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -379,114 +290,17 @@ impl TokenHash {
     }
 }
 
-struct SessionWriter {
-    redis: Redis,
-    origin: u64,
-    server: OwnServer,
-    connection: Option<Connection>,
-    /// Whether Redis could not be reached the last time.
-    is_away: bool,
-}
-
-impl SessionWriter {
-    fn run(mut self, queue: &Receiver<SessionJob>, stop: &Receiver<()>) {
-        loop {
-            let job = select! {
-                recv(queue) -> job => job.ok(),
-                recv(stop) -> _ => queue.try_recv().ok(),
-            };
-            let Some(job) = job else { return };
-            while let Err(error) = self.carry_out(&job) {
-                self.connection = None;
-                if !std::mem::replace(&mut self.is_away, true) {
-                    tracing::warn!(%error, "failed to read or write a session in Redis");
-                }
-                if !matches!(stop.recv_timeout(PAUSE), Err(RecvTimeoutError::Timeout)) {
-                    return;
-                }
-            }
-            self.is_away = false;
-        }
-    }
-
-    fn carry_out(&mut self, job: &SessionJob) -> RedisResult<()> {
-        match job {
-            // Nobody waits for it any more.
-            SessionJob::Read { until, .. } | SessionJob::Take { until, .. }
-                if Instant::now() >= *until =>
-            {
-                return Ok(());
-            }
-            _ => {}
-        }
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(self.redis.connect()?),
-        };
-        let own = keys::sessions(self.origin);
-        let record = |hash: &TokenHash| keys::session(&hash.show());
-        // Whoever asks may have given up.
-        match job {
-            SessionJob::Keep { hash, sealed, names, is_new, done, .. } => {
-                let arguments = (self.origin, sealed, names, u8::from(*is_new));
-                KEEP.key(record(hash)).key(own).arg(arguments).invoke::<()>(connection)?;
-                done.iter().for_each(|done| _ = done.send(()));
-            }
-            SessionJob::Note { hash, last_private } => {
-                let arguments = (self.origin, *last_private);
-                NOTE.key(record(hash)).arg(arguments).invoke::<()>(connection)?;
-            }
-            SessionJob::Forget(hash) => {
-                FORGET.key(record(hash)).key(own).arg(self.origin).invoke::<()>(connection)?;
-            }
-            SessionJob::Read { hash, answer, .. } => {
-                let (origin, sealed, last_private): (Option<u64>, Option<Vec<u8>>, Option<u64>) =
-                    redis::cmd("HMGET")
-                        .arg(record(hash))
-                        .arg(&["o", "r", "p"])
-                        .query(connection)?;
-                let found = origin.zip(sealed).map(|(origin, sealed)| Record {
-                    origin,
-                    sealed,
-                    last_private: last_private.unwrap_or_default(),
-                });
-                let _ = answer.send(found);
-            }
-            SessionJob::Take { hash, from, answer, .. } => {
-                let _ = answer.send(move_session(connection, &record(hash), *from, self.origin)?);
-            }
-            SessionJob::Give { hash, taker, session, sealed } => {
-                let is_moved = move_session(connection, &record(hash), self.origin, taker.origin)?;
-                // A third server may have taken it.
-                let message = answer(*taker, if is_moved { sealed } else { b"" });
-                let channel = keys::wake_channel(taker.origin);
-                redis::cmd("PUBLISH").arg(channel).arg(message).query::<()>(connection)?;
-                if let Some(server) = self.server.get() {
-                    server.session_given(*session);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn move_session(
-    connection: &mut Connection,
-    record: &str,
-    from: u64,
-    to: u64,
-) -> RedisResult<bool> {
-    MOVE.key(record)
-        .key(keys::dead(to))
-        .key((keys::sessions(from), keys::sessions(to)))
-        .key((keys::names(from), keys::names(to)))
-        .arg((from, to))
-        .invoke(connection)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_answer_about_an_ended_session_is_no_record() {
+        assert_eq!(ended_in(&has_ended(u64::MAX)), Some(u64::MAX));
+        for other in [&b""[..], b"ended ", b"ended x", &[b'x'; 80]] {
+            assert_eq!(ended_in(other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn a_question_for_a_session_is_read_or_ignored() {

@@ -15,6 +15,7 @@ use super::{
     ClusterConfig,
     connection::Redis,
     control::ControlAnswer,
+    guard::guarded,
     keeping::Keeping,
     keys::wake_channel,
     place::LogPlace,
@@ -51,7 +52,12 @@ pub(super) enum Sending {
     /// That the room is still followed.
     LetLive(Weak<LogPlace>),
     /// The end of the room.
-    End { place: Arc<LogPlace>, next_id: u64 },
+    End {
+        place: Arc<LogPlace>,
+        next_id: u64,
+        /// Its kicks, as [`write_kicks`](super::kicks::write_kicks) wrote them.
+        kicks: Vec<u8>,
+    },
     /// The answer to another server's question.
     Answer(ControlAnswer),
     /// A wake-up for the hearer.
@@ -63,7 +69,7 @@ impl Sending {
     fn tell_it_waits(&self) {
         if let Sending::Append { room, .. } = self {
             // A room that is gone need not be told.
-            let _ = room.upgrade().map(|room| room.miss_log());
+            guarded("missing a log", || room.upgrade().map(|room| room.miss_log()));
         }
     }
 }
@@ -181,7 +187,7 @@ impl Writer {
                     }
                     Appended::Fenced | Appended::Gone => {
                         // A room that is gone need not be told.
-                        let _ = room.upgrade().map(|room| room.lose_log());
+                        guarded("losing a log", || room.upgrade().map(|room| room.lose_log()));
                     }
                 }
                 Ok(())
@@ -193,8 +199,8 @@ impl Writer {
             Sending::LetLive(place) => {
                 place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))
             }
-            Sending::End { place, next_id } => {
-                scripts::forget_room(connection, place, *next_id, self.origin)
+            Sending::End { place, next_id, kicks } => {
+                scripts::forget_room(connection, place, (*next_id, kicks), self.origin)
             }
             Sending::Answer(ControlAnswer { channel, message }) => {
                 redis::cmd("PUBLISH").arg(channel).arg(message).query(connection)

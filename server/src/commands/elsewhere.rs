@@ -34,22 +34,27 @@ pub(crate) trait Elsewhere {
     /// same session and nonce, it has its effect once.
     fn ask(&self, inquiry: &Inquiry, once: Option<(u64, &str)>) -> Findings;
 
-    /// Keeps an order for servers that start later; false if that failed. Blocks until it is done.
-    fn keep(&self, order: &KeptOrder) -> bool;
+    /// Takes an order that holds on servers that start later, too. Never blocks.
+    fn note(&self, order: &KeptOrder);
 
-    /// Drops an order that is kept: one in its place would have replaced it.
-    fn drop_kept(&self, order: &KeptOrder) -> bool;
+    /// Lifts an order: one in its place would have replaced it. Never blocks.
+    fn lift(&self, order: &KeptOrder);
+
+    /// Has those orders kept where servers find them that start later. Blocks until that is done;
+    /// false if it is to be done once the other servers can be reached again.
+    fn hand_orders_over(&self) -> bool;
+
+    /// Has the other servers read them, after they were asked to carry them out.
+    fn announce_orders(&self);
 }
 
 /// An order of the operator that holds on servers that start later, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum KeptOrder {
     /// The ban ends at this time; without one, it lasts.
-    Ban {
-        banned: Banned,
-        until: Option<Time>,
-    },
-    MuteAll(Mute),
+    Ban { banned: Banned, until: Option<Time> },
+    /// Everyone is muted, or nobody any more; as the order with this number.
+    MuteAll { mute: Option<Mute>, number: u64 },
 }
 
 impl KeptOrder {
@@ -58,7 +63,7 @@ impl KeptOrder {
         match self {
             KeptOrder::Ban { banned: Banned::Name(name), .. } => format!("ban {}", name.spelling()),
             KeptOrder::Ban { banned: Banned::Address(range), .. } => format!("ban {range}"),
-            KeptOrder::MuteAll(_) => "mute all".to_owned(),
+            KeptOrder::MuteAll { .. } => "mute all".to_owned(),
         }
     }
 
@@ -66,7 +71,7 @@ impl KeptOrder {
     pub(crate) fn until(&self) -> Option<Time> {
         match self {
             KeptOrder::Ban { until, .. } => *until,
-            KeptOrder::MuteAll(mute) => mute.until,
+            KeptOrder::MuteAll { mute, .. } => mute.and_then(|mute| mute.until),
         }
     }
 }
@@ -117,16 +122,18 @@ pub(crate) enum Inquiry {
     Ban {
         banned: Banned,
         seconds: Option<u64>,
-        /// Whether it is kept for servers that start later.
-        is_kept: bool,
     },
     Unban {
         banned: Banned,
     },
     /// To use up the ticket of a teacher's link, if it is one of this server's.
     TakeTicket(String),
-    /// To mute everyone as the operator, or to lift that; their rooms are told separately.
-    MuteEveryone(Option<Mute>),
+    /// To mute everyone as the operator, or to lift that, as the order with this number; their
+    /// rooms are told separately.
+    MuteEveryone {
+        mute: Option<Mute>,
+        number: u64,
+    },
     /// To have this op carried out in all rooms, in each once under this number.
     ActOnce {
         op: Box<Op>,
@@ -293,23 +300,46 @@ impl Caller<'_> {
         self.chat.elsewhere.map_or_else(Findings::none, |others| others.ask(inquiry, once))
     }
 
+    /// Has an order kept that was noted, and the other servers carry it out. Returns their answers,
+    /// and what the operator is to know if it is not certain that all of them have.
+    pub(crate) fn order_elsewhere(
+        &self,
+        inquiry: &Inquiry,
+    ) -> (Vec<Finding>, Option<Notice<'static>>) {
+        let Some(others) = self.chat.elsewhere else { return (Vec::new(), None) };
+        if !others.hand_orders_over() {
+            return (Vec::new(), Some(Notice::OrderWaits));
+        }
+        let Findings { findings, is_complete } = self.ask_elsewhere(inquiry);
+        others.announce_orders();
+        (findings, (!is_complete).then_some(Notice::Unanswered))
+    }
+
     /// Finds somebody by their name, on any server.
     ///
     /// # Errors
     ///
     /// The refusal, if nobody has it.
     pub(crate) fn locate(&self, name: &UserName) -> Result<Located, Reply> {
+        self.find_anywhere(name).map_err(|notice| self.refuse(&notice))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody was found.
+    pub(crate) fn find_anywhere(&self, name: &UserName) -> Result<Located, Notice<'static>> {
         if let Some(session) = self.chat.users.find(name) {
             return Ok(Located::Here(session));
         }
         let found = match self.chat.elsewhere {
-            Some(others) => others.ask(&Inquiry::Find(name.clone()), None).one(),
-            None => Err(Notice::Nobody),
+            Some(others) => others.ask(&Inquiry::Find(name.clone()), None).one()?,
+            None => return Err(Notice::Nobody),
         };
         match found {
-            Ok(Finding::Person(profile)) => Ok(Located::Elsewhere(profile)),
-            Ok(_) => Err(self.refuse(&Notice::Nobody)),
-            Err(notice) => Err(self.refuse(&notice)),
+            Finding::Person(profile) => Ok(Located::Elsewhere(profile)),
+            _ => Err(Notice::Nobody),
         }
     }
 }
@@ -373,7 +403,7 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
             Finding::Done
         }),
         Inquiry::Unkick { name, session } => {
-            let mut any = chat.rooms.unkick(&name, session);
+            let mut any = false;
             for room in chat.rooms.all() {
                 let kicks = room.status().access.kicks;
                 if !kicks.lifted_by(&name, session, clock::now()).is_empty() {
@@ -383,12 +413,8 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
             }
             if any { Finding::Done } else { Finding::Already }
         }
-        Inquiry::Ban { banned, seconds, is_kept } => {
-            let time = seconds.map(Duration::from_secs);
-            match is_kept {
-                true => chat.bans.ban_everywhere(banned.clone(), time),
-                false => chat.bans.ban(banned.clone(), time),
-            }
+        Inquiry::Ban { banned, seconds } => {
+            chat.bans.ban(banned.clone(), seconds.map(Duration::from_secs));
             Finding::Closed(chat.services.close_banned(&banned))
         }
         Inquiry::Unban { banned } => match chat.bans.unban(&banned) {
@@ -401,15 +427,12 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
                 false => Finding::Nobody,
             }
         }
-        Inquiry::MuteEveryone(mute) => {
-            super::moderation::mute_sessions(chat, mute);
+        Inquiry::MuteEveryone { mute, number } => {
+            super::moderation::mute_sessions(chat, mute, number);
             Finding::Already
         }
         Inquiry::ActOnce { op, number } => {
-            for room in chat.rooms.all() {
-                // A room that has just ended has no members.
-                let _ = room.act_now(By::Operator, Op::Once { number, op: op.clone() });
-            }
+            super::moderation::act_once(chat, number, *op);
             Finding::Already
         }
         Inquiry::MakeTeacher { session } => {

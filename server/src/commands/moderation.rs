@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    room::{By, Op, refusal::Refusal},
+    room::{By, Op, log::Unreachable, refusal::Refusal},
     session::{Mute, Session},
 };
 
@@ -81,7 +81,8 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     if !caller.is_operator() {
         return caller.settle(caller.act(Op::Unkick { name: target, session }), done);
     }
-    let (name, mut any) = (target.clone(), rooms.unkick(&target, session));
+    let ended = rooms.unkick(&target, session);
+    let (name, mut any) = (target.clone(), ended == Ok(true));
     any |= caller.ask_elsewhere(&Inquiry::Unkick { name, session }).one().is_ok();
     for room in rooms.all() {
         if room.status().access.kicks.keep_somebody_out(clock::now()) {
@@ -89,7 +90,12 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
             any |= room.act(By::Operator, Op::Unkick { name, session }).is_ok();
         }
     }
-    caller.settle(if any { Ok(()) } else { Err(Refusal::Already) }, done)
+    let result = match ended {
+        _ if any => Ok(()),
+        Ok(_) => Err(Refusal::Already),
+        Err(Unreachable) => Err(Refusal::Unavailable),
+    };
+    caller.settle(result, done)
 }
 
 /// Mutes somebody in the caller's room; for the operator, everywhere.
@@ -183,24 +189,18 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     if !caller.is_operator() {
         return caller.refuse(&Notice::Nobody);
     }
-    let chat = caller.chat;
     let mute = Mute { until: time.map(|time| clock::now().after(time)) };
     let seconds = time.map(|time| time.as_secs());
-    // Newcomers are muted from now on. The others are found below, and keep the mute if they
-    // change rooms meanwhile.
-    mute_sessions(&chat, Some(mute));
-    let is_kept = chat.elsewhere.is_none_or(|others| others.keep(&KeptOrder::MuteAll(mute)));
-    let is_complete = act_everywhere(caller, Some(mute), Op::MuteAll { mute, seconds });
+    let unknown = act_everywhere(caller, Some(mute), Op::MuteAll { mute, seconds });
     let mut reply = caller.done(Done::AllMuted { seconds });
-    if !is_kept || !is_complete {
-        reply.answer.line(&Notice::Unanswered.text(caller.lang));
-    }
+    unknown.iter().for_each(|notice| reply.answer.line(&notice.text(caller.lang)));
     reply
 }
 
-/// Mutes all sessions on this server as the operator, or lifts that, before their rooms are told.
-pub(crate) fn mute_sessions(chat: &Chat<'_>, mute: Option<Mute>) {
-    chat.users.mute_all(mute);
+/// Mutes all sessions on this server as the operator, or lifts that, as the order with this number,
+/// before their rooms are told.
+pub(crate) fn mute_sessions(chat: &Chat<'_>, mute: Option<Mute>, number: u64) {
+    chat.users.mute_all(mute, number);
     // Over a restart, too.
     chat.users.sessions().iter().for_each(|session| chat.services.keep_standing(session));
     if let Some((at, until)) = mute.and_then(over_at) {
@@ -208,27 +208,51 @@ pub(crate) fn mute_sessions(chat: &Chat<'_>, mute: Option<Mute>) {
     }
 }
 
-/// Mutes the sessions on all other servers or lifts that, and then tells all rooms; false if a
-/// server has not answered.
-fn act_everywhere(caller: &Caller<'_>, mute: Option<Mute>, op: Op) -> bool {
-    let rooms = caller.chat.rooms.all();
-    let Some(others) = caller.chat.elsewhere else {
-        for room in rooms {
+/// Takes over an order that was given on another server: everyone is muted, or nobody any more.
+pub(crate) fn take_mute_of_all(chat: &Chat<'_>, mute: Option<Mute>, number: u64) {
+    mute_sessions(chat, mute, number);
+    let seconds = mute.and_then(|mute| Some(mute.until?.since(clock::now()).as_secs()));
+    let op = match mute {
+        Some(mute) => Op::MuteAll { mute, seconds },
+        None => Op::UnmuteAll { only: None },
+    };
+    act_once(chat, number, op);
+}
+
+/// Has all rooms of this server carry out an op that other servers ask them for, too.
+pub(super) fn act_once(chat: &Chat<'_>, number: u64, op: Op) {
+    let op = Box::new(op);
+    for room in chat.rooms.all() {
+        // A room that has just ended has no members.
+        let _ = room.act_now(By::Operator, Op::Once { number, op: op.clone() });
+    }
+}
+
+/// Mutes the sessions on all servers or lifts that, and then tells all rooms; returns what the
+/// operator is to know if another server may not have done so.
+fn act_everywhere(caller: &Caller<'_>, mute: Option<Mute>, op: Op) -> Option<Notice<'static>> {
+    let (chat, mut bits) = (&caller.chat, [0; 8]);
+    getrandom::fill(&mut bits).expect("a system that has started has random bits");
+    let number = u64::from_ne_bytes(bits);
+    chat.elsewhere.iter().for_each(|others| others.note(&KeptOrder::MuteAll { mute, number }));
+    // Newcomers are muted from now on. The others keep the mute if they change rooms meanwhile.
+    mute_sessions(chat, mute, number);
+    let Some(others) = chat.elsewhere else {
+        for room in chat.rooms.all() {
             // A room that has just ended has no members.
             let _ = room.act(By::Operator, op.clone());
         }
-        return true;
+        return None;
     };
     // Whoever joins a room after it was told brings the mute along.
-    let muted = others.ask(&Inquiry::MuteEveryone(mute), None);
-    let mut bits = [0; 8];
-    getrandom::fill(&mut bits).expect("a system that has started has random bits");
-    let (number, op) = (u64::from_ne_bytes(bits), Box::new(op));
-    for room in rooms {
-        let _ = room.act(By::Operator, Op::Once { number, op: op.clone() });
+    let (_, unknown) = caller.order_elsewhere(&Inquiry::MuteEveryone { mute, number });
+    act_once(chat, number, op.clone());
+    if unknown == Some(Notice::OrderWaits) {
+        return unknown;
     }
-    let told = others.ask(&Inquiry::ActOnce { op, number }, None);
-    muted.is_complete && told.is_complete
+    let told = others.ask(&Inquiry::ActOnce { op: Box::new(op), number }, None);
+    chat.rooms.all().iter().for_each(|room| room.settle_log());
+    unknown.or((!told.is_complete).then_some(Notice::Unanswered))
 }
 
 /// Lifts all of the operator's mutes.
@@ -236,14 +260,9 @@ pub(super) fn unmute_all(caller: &Caller<'_>) -> Reply {
     if !caller.is_operator() {
         return caller.refuse(&Notice::Nobody);
     }
-    mute_sessions(&caller.chat, None);
-    let order = KeptOrder::MuteAll(Mute { until: None });
-    let is_dropped = caller.chat.elsewhere.is_none_or(|others| others.drop_kept(&order));
-    let is_complete = act_everywhere(caller, None, Op::UnmuteAll { only: None });
+    let unknown = act_everywhere(caller, None, Op::UnmuteAll { only: None });
     let mut reply = caller.done(Done::AllUnmuted);
-    if !is_dropped || !is_complete {
-        reply.answer.line(&Notice::Unanswered.text(caller.lang));
-    }
+    unknown.iter().for_each(|notice| reply.answer.line(&notice.text(caller.lang)));
     reply
 }
 

@@ -11,7 +11,7 @@ use madang_protocol::{
 
 use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
-    elsewhere::{Finding, Inquiry, Recipient},
+    elsewhere::{Finding, Inquiry, Located, Recipient},
     lesson,
 };
 use crate::{
@@ -35,16 +35,12 @@ pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Res
 /// Whispers to the last person who whispered.
 pub(super) fn answer_whisper(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
     let member = caller.member()?;
-    match member.session.last_whisperer() {
-        LastWhisperer::Here(other) => match other.upgrade() {
-            Some(other) if caller.chat.users.has(&other) => {
-                whisper_to(caller, member, &other, text)
-            }
-            _ => Err(caller.refuse(&Notice::NoWhisper)),
-        },
-        LastWhisperer::Elsewhere(session, name) => {
-            whisper_elsewhere(caller, Recipient::Session(session), &name, text)
-        }
+    let Some(LastWhisperer { session, user }) = member.session.last_whisperer() else {
+        return Err(caller.refuse(&Notice::NoWhisper));
+    };
+    match caller.chat.users.numbered(session) {
+        Some(other) => whisper_to(caller, member, &other, text),
+        None => whisper_elsewhere(caller, Recipient::Session(session), &user, text),
     }
 }
 
@@ -55,8 +51,13 @@ fn whisper_elsewhere(
     user: &UserName,
     text: &str,
 ) -> Result<Reply, Reply> {
+    // Whoever whispered may have left.
+    let nobody = match &to {
+        Recipient::Named(_) => Notice::Nobody,
+        Recipient::Session(_) => Notice::NoWhisper,
+    };
     if caller.chat.elsewhere.is_none() {
-        return Err(caller.refuse(&Notice::Nobody));
+        return Err(caller.refuse(&nobody));
     }
     let (mut from, mut longest, mut to_teachers) = (None, user.as_str().to_owned(), false);
     if !caller.is_operator() {
@@ -82,7 +83,7 @@ fn whisper_elsewhere(
             tell_whispered(caller, outcome, user.as_str(), text)
         }
         Ok(Finding::NoTeacher) => Err(caller.refuse(&Notice::Lesson(LessonNotice::Listening))),
-        Ok(_) => Err(caller.refuse(&Notice::Nobody)),
+        Ok(_) | Err(Notice::Nobody) => Err(caller.refuse(&nobody)),
         Err(notice) => Err(caller.refuse(&notice)),
     };
     let owed = Effect::Owe(rendered_bytes);
@@ -229,9 +230,12 @@ pub(super) fn ignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
 /// Takes somebody off the caller's ignore list.
 pub(super) fn unignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let session = caller.member()?.session;
-    let other = caller.chat.users.find(target).map(|other| other.number);
-    if !session.show(other, target) {
-        return Err(caller.refuse(&Notice::Already));
+    // Whoever was ignored under another name has this one now.
+    let other = caller.find_anywhere(target);
+    if !session.show(other.as_ref().ok().map(Located::number), target) {
+        let is_unknown = other.is_err_and(|notice| notice == Notice::Unanswered);
+        let refusal = if is_unknown { Notice::Unanswered } else { Notice::Already };
+        return Err(caller.refuse(&refusal));
     }
     tell_room_of_hidden(caller, session);
     Ok(told_and_done(caller, &Notice::Showing { user: target.as_str() }))

@@ -29,17 +29,14 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
     }
     let until = time.map(|time| clock::now().after(time));
     let order = KeptOrder::Ban { banned: banned.clone(), until };
-    let is_kept = caller.chat.elsewhere.is_some_and(|others| others.keep(&order));
+    caller.chat.elsewhere.iter().for_each(|others| others.note(&order));
     // Newcomers check the bans after they become visible to the search below.
-    match is_kept {
-        true => caller.chat.bans.ban_everywhere(banned.clone(), time),
-        false => caller.chat.bans.ban(banned.clone(), time),
-    }
+    caller.chat.bans.ban(banned.clone(), time);
     let mut closed = caller.chat.services.close_banned(&banned);
     let seconds = time.map(|time| time.as_secs());
-    let inquiry = Inquiry::Ban { banned: banned.clone(), seconds, is_kept };
-    let others = caller.ask_elsewhere(&inquiry);
-    for finding in others.findings {
+    let inquiry = Inquiry::Ban { banned: banned.clone(), seconds };
+    let (findings, unknown) = caller.order_elsewhere(&inquiry);
+    for finding in findings {
         if let Finding::Closed(there) = finding {
             closed.extend(there);
         }
@@ -55,10 +52,7 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
             Lang::En => format!("Disconnected: {closed}"),
         });
     }
-    let is_kept = is_kept || caller.chat.elsewhere.is_none();
-    if !others.is_complete || !is_kept {
-        reply.answer.line(&Notice::Unanswered.text(caller.lang));
-    }
+    unknown.iter().for_each(|notice| reply.answer.line(&notice.text(caller.lang)));
     if matches!(&banned, Banned::Address(range) if range.has_loopback()) {
         reply.answer.line(&Notice::OwnMachineBanned.text(caller.lang));
     }
@@ -68,15 +62,13 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
 /// Lifts the ban of a name or addresses.
 pub(super) fn unban(caller: &Caller<'_>, banned: &Banned) -> Reply {
     let order = KeptOrder::Ban { banned: banned.clone(), until: None };
-    let is_dropped = caller.chat.elsewhere.is_none_or(|others| others.drop_kept(&order));
-    let others = caller.ask_elsewhere(&Inquiry::Unban { banned: banned.clone() });
-    let there = others.findings.iter().any(|finding| matches!(finding, Finding::Done));
-    match caller.chat.bans.unban(banned) || there {
+    caller.chat.elsewhere.iter().for_each(|others| others.lift(&order));
+    let here = caller.chat.bans.unban(banned);
+    let (findings, unknown) = caller.order_elsewhere(&Inquiry::Unban { banned: banned.clone() });
+    match here || findings.iter().any(|finding| matches!(finding, Finding::Done)) {
         true => {
             let mut reply = caller.done(Done::Unbanned { what: &banned.to_string() });
-            if !is_dropped || !others.is_complete {
-                reply.answer.line(&Notice::Unanswered.text(caller.lang));
-            }
+            unknown.iter().for_each(|notice| reply.answer.line(&notice.text(caller.lang)));
             reply
         }
         false => caller.refuse(&Notice::Already),

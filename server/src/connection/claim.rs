@@ -160,9 +160,13 @@ impl<'a> Newcomer<'a> {
                 shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
             });
             let session = claimed.map_err(|refusal| match refusal {
-                NameRefusal::InUse => {
-                    NotClaimed::NameInUse { proposal: shared.users.free_name_like(&user) }
-                }
+                NameRefusal::InUse => match self.check_name(&user, &place) {
+                    Ok(()) => {
+                        NotClaimed::NameInUse { proposal: shared.users.free_name_like(&user) }
+                    }
+                    // Even once whoever was kicked has left, perhaps another server.
+                    Err(notice) => NotClaimed::NameRefused(notice),
+                },
                 NameRefusal::Unavailable => NotClaimed::Other(Notice::Unavailable),
             })?;
             // Checked again: a ban in between could not find the session. Only now, because a
@@ -311,6 +315,10 @@ impl Connection {
                 let lobby = self.shared.rooms.lobby.clone();
                 lobby.join(coming(self)).map_err(|_| CloseReason::Told(Goodbye::Shutdown))?;
                 self.shared.keep_renderings(&lobby);
+                if nonce.is_some() {
+                    // The welcome comes before the ack.
+                    lobby.settle_log();
+                }
                 self.room = Some(lobby);
             }
             Some(wanted) => match self.enter(wanted, || coming(self)) {

@@ -128,7 +128,6 @@ impl Connection {
             topic: None,
             owner: None,
             durable: false,
-            archived: false,
             locked: false,
             limit: None,
             lesson: None,

@@ -23,6 +23,7 @@ use crate::{
     delivery::outbox::Bounds,
     room::{
         Beginning, Context, Room,
+        kicks::Kicks,
         log::{Follower as _, LogEntry, OpenLog, RoomLog, Snapshot},
     },
     sync::{Condvar, Mutex},
@@ -144,7 +145,9 @@ impl RoomLog for ModelLog {
         FIRST_ID
     }
 
-    fn end(&self, _: u64) {}
+    fn end(&self, _: u64, _: &Kicks) {}
+
+    fn note_removed(&self, _: u64) {}
 
     fn follow(&self, _: &Arc<Room>, _: u64) {}
 

@@ -15,7 +15,7 @@ use madang_protocol::{
 
 use super::{
     Beginning, By, Context, Room, RoomStatus,
-    kicks::Kicks,
+    ended_kicks::EndedKicks,
     lesson::Lesson,
     log::{SharedRoom, Unreachable},
     refusal::Refusal,
@@ -57,7 +57,7 @@ struct RoomTable {
     private: HashMap<RoomKey, Arc<Room>>,
     numbers: HashMap<u64, Arc<Room>>,
     /// Kicks of public rooms that have ended, in case they are created again.
-    kicks: HashMap<NameKey, Kicks>,
+    kicks: EndedKicks,
     /// The marks of the private rooms.
     marks: HashSet<Arc<str>>,
     last_number: u64,
@@ -179,7 +179,7 @@ impl Rooms {
             return Ok(room.clone());
         }
         table.check(self.limit)?;
-        let kicks = table.kicks.remove(&key).unwrap_or_default();
+        let kicks = table.kicks.take(&key);
         // The table is locked, so a later change of the lesson reaches all rooms in it.
         let class = self.lesson.class();
         let beginning = Beginning { kicks, class, ..Beginning::default() };
@@ -361,22 +361,32 @@ impl Rooms {
     }
 
     /// Lifts kicks of rooms that have ended, for this name and for the session that has it now;
-    /// returns whether there were any.
-    pub(crate) fn unkick(&self, name: &UserName, session: Option<u64>) -> bool {
-        let (now, mut table) = (clock::now(), self.table.lock());
-        let mut any = false;
-        for kicks in table.kicks.values_mut() {
-            for name in kicks.lifted_by(name, session, now) {
-                kicks.remove(&name, now);
-                any = true;
-            }
+    /// returns whether there were any. Blocks while the machines that share rooms are asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    pub(crate) fn unkick(
+        &self,
+        name: &UserName,
+        session: Option<u64>,
+    ) -> Result<bool, Unreachable> {
+        if let Some(logs) = &self.context.logs {
+            return logs.unkick(name, session);
         }
-        any
+        Ok(self.table.lock().kicks.lift(name, session, clock::now()))
     }
 
     /// Removes a room that has ended; false if it was removed before.
     pub(crate) fn remove(&self, room: &Room) -> bool {
-        self.table.lock().remove(room)
+        let mut table = self.table.lock();
+        let is_removed = table.remove(room);
+        // Its log has them, if several machines share it.
+        if is_removed && room.key.is_none() && self.context.logs.is_none() {
+            let name = RoomName::parse(&room.name).expect("a public room has one");
+            table.kicks.keep(&name, room.status().access.kicks, clock::now());
+        }
+        is_removed
     }
 
     /// The public rooms: the lobby first, the others by name.
@@ -458,11 +468,6 @@ impl RoomTable {
                 let Some(key) = key else { return false };
                 self.numbers.remove(&room.number);
                 self.public.remove(&key);
-                let (kicks, now) = (room.status().access.kicks, clock::now());
-                self.kicks.retain(|_, kicks| kicks.keep_somebody_out(now));
-                if kicks.keep_somebody_out(now) {
-                    self.kicks.insert(key, kicks);
-                }
                 true
             }
         }
@@ -664,8 +669,8 @@ mod tests {
         let second = math("math");
         assert!(kicked(&second) && !kicked(&math("physics")));
         end(&second);
-        assert!(!rooms.unkick(&UserName::parse("carol").expect("a name"), Some(3)));
-        assert!(rooms.unkick(&bob, None));
+        assert_eq!(rooms.unkick(&UserName::parse("carol").expect("a name"), Some(3)), Ok(false));
+        assert_eq!(rooms.unkick(&bob, None), Ok(true));
         let third = math("MATH");
         assert!(!kicked(&third));
         // Expired kicks are forgotten.

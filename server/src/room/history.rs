@@ -284,7 +284,7 @@ impl History {
     }
 
     /// All events, oldest first.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> + Clone {
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().map(|kept| &kept.event)
     }
 

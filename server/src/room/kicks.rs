@@ -107,6 +107,11 @@ impl Kicks {
         self.left(now, |kick| kick.session == session)
     }
 
+    /// When the last of the kicks that hold at `now` is over.
+    pub(crate) fn over_at(&self, now: Time) -> Option<Time> {
+        self.in_force(now).map(|kick| kick.until).max()
+    }
+
     /// Whether anybody is still kept out.
     pub(crate) fn keep_somebody_out(&self, now: Time) -> bool {
         self.in_force(now).next().is_some()

@@ -16,6 +16,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -37,17 +38,20 @@ use self::{
 use super::{
     By, Op, Room,
     log::{Follower, LogEntry},
+    mailbox::Ended,
     recorder::Recorder,
 };
 use crate::{clock, session::Session, sync::Mutex};
 
 pub(crate) use change::{LessonChange, LessonFact};
-pub(crate) use decide::{LessonOp, Present, timer_dues};
+pub(crate) use decide::timer_dues;
 pub(crate) use now::Tally;
+pub(crate) use op::{LessonOp, Present};
 
 mod change;
 pub(crate) mod class;
 mod decide;
+mod op;
 pub(crate) mod everywhere;
 pub(crate) mod log;
 mod now;
@@ -75,6 +79,8 @@ struct Desk {
     kept: Vec<BTreeMap<String, Attended>>,
     /// The log, if several machines share the lesson.
     logged: Option<LessonLogged>,
+    /// Whether the state is being changed: after a panic it may be changed in part.
+    is_torn: bool,
 }
 
 /// The requester of something in a lesson.
@@ -194,21 +200,27 @@ impl Lesson {
     }
 
     /// Carries out the next entry of the lesson's log, as [`act`](Self::act) does alone. Returns
-    /// what is left to tell this machine's people about.
+    /// what is left to tell this machine's people about. A request that panics before it changes
+    /// anything is dropped, as on every machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if this machine takes part no longer.
     pub(crate) fn hear(
         &self,
         entry: &LogEntry,
         rooms: impl Fn() -> Vec<Arc<Room>>,
-    ) -> Vec<LessonFact> {
+    ) -> Result<Vec<LessonFact>, Ended> {
         let mut desk = self.desk.lock();
-        let Some(logged) = &mut desk.logged else { return Vec::new() };
+        let logged = desk.logged.as_mut().filter(|logged| !logged.is_lost());
+        let Some(logged) = logged else { return Err(Ended(())) };
         let (asker, op) = match logged.read(entry) {
             Ok(Some(request)) => request,
-            Ok(None) => return Vec::new(),
+            Ok(None) => return Ok(Vec::new()),
             Err(error) => {
                 tracing::error!("{error}; this server takes no part in lessons any more");
                 logged.lose();
-                return Vec::new();
+                return Err(Ended(()));
             }
         };
         let asking = logged.asking(entry);
@@ -223,7 +235,16 @@ impl Lesson {
             }
             desk = self.desk.lock();
         }
-        let decided = self.carry_out(&mut desk, &asker, op, entry.time);
+        let carry_out = || self.carry_out(&mut desk, &asker, op, entry.time);
+        let Ok(decided) = catch_unwind(AssertUnwindSafe(carry_out)) else {
+            if !desk.is_torn {
+                tracing::error!("a request to the lesson panicked and was dropped");
+                return Ok(Vec::new());
+            }
+            tracing::error!("a panic has broken the lesson; this server takes no part any more");
+            desk.logged.iter_mut().for_each(LessonLogged::lose);
+            return Err(Ended(()));
+        };
         let facts = decided.as_deref().unwrap_or_default();
         let Desk { logged, state, .. } = &*desk;
         logged.iter().for_each(|logged| logged.keep_if_due(entry, facts, state));
@@ -237,7 +258,7 @@ impl Lesson {
             // They may have given up.
             let _ = asking.send(outcome);
         }
-        facts
+        Ok(facts)
     }
 
     /// Goes on from a state that was kept, because the entries from `next` on are gone. Returns
@@ -270,6 +291,7 @@ impl Lesson {
         now: Time,
     ) -> Result<Vec<LessonFact>, Notice<'static>> {
         let facts = desk.state.decide(asker, op, now)?;
+        desk.is_torn = true;
         for fact in &facts {
             desk.state.apply(fact);
             if let LessonChange::Begun { .. } = &fact.change {
@@ -284,6 +306,7 @@ impl Lesson {
                 desk.untold.push_back(fact);
             }
         }
+        desk.is_torn = false;
         self.is_running.store(desk.state.is_running(), Ordering::Relaxed);
         Ok(facts)
     }

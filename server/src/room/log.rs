@@ -5,12 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use madang_protocol::{
     event::{Event, Time},
+    name::UserName,
     room::{RoomKey, RoomName},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Room,
+    kicks::Kicks,
     mailbox::Ended,
     op::{By, Op},
     state::{Beginning, State},
@@ -41,8 +43,9 @@ pub(crate) trait RoomLog: Send + Sync {
     /// The id of the room's first event.
     fn first_id(&self) -> u64;
 
-    /// The room has ended; its next event would have had this id. Never blocks.
-    fn end(&self, next_id: u64);
+    /// The room has ended; its next event would have had this id. If it was public, these kicks
+    /// hold in another of its name. Never blocks.
+    fn end(&self, next_id: u64, kicks: &Kicks);
 
     /// Makes `room` receive the entries from this number on. Blocks until it has received those
     /// that there are, or a moment has passed.
@@ -50,6 +53,10 @@ pub(crate) trait RoomLog: Send + Sync {
 
     /// Makes the room receive nothing more. Never blocks.
     fn unfollow(&self);
+
+    /// A session of this machine was removed from the room, which it may be told on another one.
+    /// Never blocks.
+    fn note_removed(&self, session: u64);
 }
 
 /// What carries out the entries of a log on this machine.
@@ -109,6 +116,14 @@ pub(crate) trait RoomLogs: Send + Sync {
     ///
     /// [`Unreachable`].
     fn open_private(&self, key: RoomKey) -> Result<Option<SharedRoom>, Unreachable>;
+
+    /// Lifts kicks of public rooms that have ended, for this name and for the session that has it
+    /// now; returns whether there were any. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    fn unkick(&self, name: &UserName, session: Option<u64>) -> Result<bool, Unreachable>;
 }
 
 /// The log can't be reached at the moment.
@@ -221,8 +236,6 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use madang_protocol::name::UserName;
-
     use super::*;
 
     fn entry(body: &[u8]) -> LogEntry {

@@ -35,6 +35,7 @@ use super::{
 use crate::{
     clock,
     metrics::Metrics,
+    session::Session,
     sync::{Condvar, Mutex},
 };
 
@@ -145,6 +146,13 @@ impl Logged {
         let own = heard.get(&self.log.origin()).copied().unwrap_or_default();
         (self.last, self.heard, self.kept) = (last, heard, now);
         self.in_flight.take_if(|in_flight| in_flight.seq <= own)
+    }
+
+    /// A member of this machine was removed.
+    pub(super) fn note_removed(&self, session: &Session) {
+        if session.token.is_some() {
+            self.log.note_removed(session.number);
+        }
     }
 
     /// A machine has appended its last entry: it is gone.
@@ -286,13 +294,15 @@ impl Executor {
 
     /// Has the log take what waits, unless something is in flight.
     pub(super) fn append_waiting(&mut self) {
-        if self.state.has_ended() {
-            // The log takes nothing any more: what came in the round in which the room ended.
-            self.answer_rest();
-        }
-        while self.logged().in_flight.is_none()
-            && let Some(envelope) = self.logged().pop()
-        {
+        loop {
+            if self.state.has_ended() {
+                // The log takes nothing any more: what came in the round in which the room ended.
+                self.answer_rest();
+            }
+            let logged = self.logged();
+            let Some(envelope) = logged.in_flight.is_none().then(|| logged.pop()).flatten() else {
+                break;
+            };
             let mut post = self.post_of(envelope);
             if post.asked.is_none() {
                 self.guarded(|room| room.open(post.envelope, None));
@@ -417,8 +427,8 @@ impl Executor {
         }
         if self.state.has_ended() && self.stopped.is_none() {
             self.keep_attendance();
-            let next_id = self.state.next_id();
-            self.logged().log.end(next_id);
+            let (next_id, kicks) = (self.state.next_id(), self.state.access().kicks.clone());
+            self.logged().log.end(next_id, &kicks);
             return self.answer_rest();
         }
         self.keep_state(entry, is_own);

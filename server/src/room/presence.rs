@@ -15,7 +15,6 @@ use super::{
     fact::Fact,
     members::{Earlier, Leaver, Member},
     op::{By, Op},
-    recording::Recording,
     refusal::Refusal,
 };
 use crate::{
@@ -217,8 +216,7 @@ impl Executor {
             members: self.state.members().len(),
             topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: self.state.owner_name().map(Into::into),
-            durable: self.is_durable(),
-            archived: self.recording.is_some() && !self.is_durable(),
+            durable: self.recording.is_some(),
             locked: access.locked,
             limit: access.limit,
             lesson: self.lesson_now(session),
@@ -241,18 +239,12 @@ impl Executor {
             members: self.state.members().len(),
             topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: self.state.owner_name().map(Into::into),
-            durable: self.is_durable(),
-            archived: self.recording.is_some() && !self.is_durable(),
+            durable: self.recording.is_some(),
             locked: access.locked,
             limit: access.limit,
             lesson: self.lesson_now(session),
             nonce: nonce.map(Into::into),
         }
-    }
-
-    /// Whether an ack says that its message is on disk.
-    pub(super) fn is_durable(&self) -> bool {
-        self.recording.as_ref().is_some_and(Recording::is_waited_for)
     }
 
     /// The current lesson for a member, if it takes place in the room.
@@ -379,6 +371,9 @@ impl Executor {
         }
         // It has just been pushed.
         member.session.note_removal(self.batch.events().last());
+        if let Some(logged) = &self.logged {
+            logged.note_removed(&member.session);
+        }
         let mut answer = Answer::new(member.outbox.form());
         if next == AfterRemoval::Nowhere {
             answer.hint(&Notice::NoRoom);

@@ -33,9 +33,6 @@ impl Executor {
             return Err(refusal);
         }
         let Heard { said, repeated, refused } = self.state.hear(by, speeches, self.time);
-        // What is said now may push their nonces out.
-        let known = repeated.iter().map(|nonce| self.state.knows_nonce(number, nonce));
-        let known: Vec<Option<Option<u64>>> = known.collect();
         let mut acks = None;
         for fact in said {
             if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
@@ -43,8 +40,8 @@ impl Executor {
             }
             self.take_in(fact);
         }
-        for (nonce, known) in repeated.iter().zip(known) {
-            let id = known.or_else(|| self.state.knows_nonce(number, nonce)).flatten();
+        for nonce in &repeated {
+            let id = self.state.knows_nonce(number, nonce).flatten();
             self.acknowledge(session, nonce, id, &mut acks);
         }
         let mut result = Ok(());
@@ -116,8 +113,7 @@ impl Executor {
     ) {
         let member = self.members.of(session.number);
         let outbox = || member.map_or_else(|| session.outbox(), |it| Some(it.outbox.clone()));
-        let recording = self.recording.as_mut().filter(|recording| recording.is_waited_for());
-        match (recording, member) {
+        match (&mut self.recording, member) {
             // One that is repeated waits as well: what it repeats may not be there yet.
             (Some(recording), _) => recording.owe(OwedAck::new(session, outbox(), nonce, id)),
             (None, Some(member)) => acks
@@ -167,7 +163,7 @@ pub(crate) fn acknowledge_again(
 ) -> bool {
     let Some(id) = session.knows_nonce(nonce) else { return false };
     let ack = OwedAck::new(session, session.outbox(), nonce, id);
-    match recorder.filter(|recorder| recorder.is_waited_for()) {
+    match recorder {
         Some(recorder) => recorder.owe(ack),
         None => ack.pay(true),
     }

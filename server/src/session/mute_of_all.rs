@@ -1,12 +1,16 @@
 //! The operator's mute of everyone: of all current sessions, and of new ones created by
 //! [`UserManager::claim`].
 
+use std::sync::atomic::Ordering;
+
 use super::{Mute, user_manager::UserManager};
 
 impl UserManager {
-    /// Mutes everyone, including newcomers; without a mute, lifts the operator's mutes.
-    pub(crate) fn mute_all(&self, mute: Option<Mute>) {
+    /// Mutes everyone, including newcomers; without a mute, lifts the operator's mutes. That is the
+    /// order with this number.
+    pub(crate) fn mute_all(&self, mute: Option<Mute>, number: u64) {
         *self.muted.lock() = mute;
+        self.mute_order.store(number, Ordering::Relaxed);
         for session in self.sessions() {
             match mute {
                 Some(mute) => session.mute(mute),
@@ -15,9 +19,16 @@ impl UserManager {
         }
     }
 
-    /// The mute of everyone that holds.
-    pub(crate) fn mute_of_all(&self) -> Option<Mute> {
-        *self.muted.lock()
+    /// The last mute of everyone, or none if it was lifted, with the number of that order; none at all
+    /// before the first.
+    pub(crate) fn mute_of_all(&self) -> Option<(Option<Mute>, u64)> {
+        let number = self.mute_order.load(Ordering::Relaxed);
+        (number != 0).then(|| (*self.muted.lock(), number))
+    }
+
+    /// Whether the last mute of everyone, or its end, was the order with this number.
+    pub(crate) fn knows_mute_of_all(&self, number: u64) -> bool {
+        self.mute_order.load(Ordering::Relaxed) == number
     }
 
     /// Ends this mute of everyone; false if it was replaced or lifted.

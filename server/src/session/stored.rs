@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::Time,
+    event::{Event, Time},
     name::{NameKey, UserName},
     text::Lang,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Hidden, Mute, Quiet, Session, memory::MOST_EXACT, nonces::Nonces, token::Token};
+use super::{
+    Hidden, LastWhisperer, Mute, Quiet, Session, memory::MOST_EXACT, nonces::Nonces, token::Token,
+};
 
 /// A session as plain data, without its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub(crate) struct StoredSession {
     pub(crate) quiet: Option<Quiet>,
     pub(crate) muted: Option<Mute>,
     hidden: Vec<(u64, Arc<str>)>,
+    last_whisperer: Option<LastWhisperer>,
+    /// The event that removed it from its room, if it has joined none since.
+    pub(crate) removal: Option<Event>,
     nonces: Nonces,
     /// The number of its last private event.
     pub(crate) last_private: u64,
@@ -56,6 +61,8 @@ impl Session {
             quiet: state.quiet,
             muted: state.muted,
             hidden: state.hidden.iter().map(|it| (it.session, it.name.clone())).collect(),
+            last_whisperer: state.last_whisperer.clone(),
+            removal: memory.and_then(|memory| memory.removal.clone()),
             nonces: memory.map(|memory| memory.nonces.clone()).unwrap_or_default(),
             last_private: memory.map_or(0, |memory| memory.last_private),
             whispers: Vec::new(),
@@ -101,8 +108,10 @@ impl StoredSession {
         (state.quiet, state.muted) = (self.quiet, self.muted);
         let hidden = self.hidden.iter().cloned();
         state.hidden = hidden.map(|(session, name)| Hidden { session, name }).collect();
+        state.last_whisperer = self.last_whisperer.clone();
         if let Some(memory) = &mut state.memory {
             memory.nonces = self.nonces.clone();
+            memory.removal = self.removal.clone();
             // What comes next must be new to the client.
             memory.last_private = match received {
                 ..=MOST_EXACT => self.last_private.max(received),

@@ -12,7 +12,7 @@
 use std::{
     collections::BTreeSet,
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -50,6 +50,8 @@ pub(crate) struct UserManager {
     table: Mutex<SessionTable>,
     /// The operator's mute of everyone, which also applies to newcomers.
     pub(super) muted: Mutex<Option<Mute>>,
+    /// The number of the order that has muted everyone last, or lifted that.
+    pub(super) mute_order: AtomicU64,
     /// The teachers among them.
     pub(crate) teachers: Teachers,
     /// Signalled when a connection has released a session.
@@ -86,8 +88,8 @@ impl UserManager {
         table.last_number = u64::from_ne_bytes(bits);
         let (table, muted) = (Mutex::new(table), Mutex::new(None));
         let teachers = Teachers::new(None);
-        let (let_go, shared_names) = (Condvar::new(), None);
-        UserManager { limits, nonce_key, table, muted, teachers, let_go, shared_names }
+        let (let_go, shared_names, mute_order) = (Condvar::new(), None, AtomicU64::new(0));
+        UserManager { limits, nonce_key, table, muted, mute_order, teachers, let_go, shared_names }
     }
 
     /// Restores a session from before a restart, without a connection. Returns it and since
@@ -215,11 +217,6 @@ impl UserManager {
     /// The session with this number.
     pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Session>> {
         self.table.lock().sessions.get(&number).map(|entry| entry.session.clone())
-    }
-
-    /// Whether a session has not ended.
-    pub(crate) fn has(&self, session: &Session) -> bool {
-        self.table.lock().sessions.contains_key(&session.number)
     }
 
     /// All sessions.

@@ -1,6 +1,6 @@
 //! Private messages to a session: sent at once, kept until its client resumes, or refused.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use madang_protocol::{
     event::{ServerMessage, Time},
@@ -33,12 +33,12 @@ pub(crate) struct Sender {
     pub(crate) is_teacher: bool,
 }
 
-/// Who whispered last, and gets the answer of `/reply`.
-#[derive(Debug, Clone)]
-pub(crate) enum LastWhisperer {
-    Here(Weak<Session>),
-    /// The session with this number and its name, on another server.
-    Elsewhere(u64, UserName),
+/// Who whispered last, and gets the answer of `/reply`: perhaps on another server by now, and under
+/// another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastWhisperer {
+    pub(crate) session: u64,
+    pub(crate) user: UserName,
 }
 
 /// The result of a whisper.
@@ -112,11 +112,13 @@ impl Session {
             memory.last_private += 1;
         }
         match from {
-            Whisperer::Member(session, _) => {
-                *last_whisperer = LastWhisperer::Here(Arc::downgrade(session));
+            Whisperer::Member(session, user) => {
+                let (session, user) = (session.number, user.clone());
+                *last_whisperer = Some(LastWhisperer { session, user });
             }
             Whisperer::Elsewhere(Sender { session, user, .. }) => {
-                *last_whisperer = LastWhisperer::Elsewhere(*session, user.clone());
+                let (session, user) = (*session, user.clone());
+                *last_whisperer = Some(LastWhisperer { session, user });
             }
             Whisperer::Operator => {}
         }
@@ -124,7 +126,7 @@ impl Session {
     }
 
     /// The last sender of a whisper.
-    pub(crate) fn last_whisperer(&self) -> LastWhisperer {
+    pub(crate) fn last_whisperer(&self) -> Option<LastWhisperer> {
         self.state.lock().last_whisperer.clone()
     }
 }

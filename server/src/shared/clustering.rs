@@ -1,34 +1,39 @@
 //! What a server does for the cluster that it is part of, and what the cluster does for its
 //! commands.
 
-use std::{sync::Arc, time::Duration};
-
-use madang_protocol::{
-    notice::Notice,
-    room::{Destination, RoomName},
+use std::{
+    collections::{BTreeSet, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
 };
+
+use madang_protocol::notice::Notice;
 
 use super::Shared;
 use crate::{
     admission::bans::Ban,
     clock,
-    cluster::{lessons::KEY_ASKED, orders::StandingOrder, server::ClusterServer},
+    cluster::{
+        lessons::KEY_ASKED,
+        orders::StandingOrder,
+        server::{ClusterServer, Given},
+    },
     commands::{
         chat::Services as _,
         elsewhere::{Elsewhere, Finding, Findings, Inquiry, KeptOrder, answer_server},
         lesson,
-        moderation::mute_sessions,
+        moderation::{mute_sessions, take_mute_of_all},
     },
-    journal::store::Write,
     room::{
         By, Op, Room,
         directory::Rooms,
         lesson::{Asker, LessonOp},
         log::{Follower, LogEntry},
         mailbox::Ended,
-        recorder::Recorder as _,
     },
     session::{
+        Mute,
         token::TokenHash,
         user_manager::{GivenAway, Taker},
     },
@@ -61,13 +66,22 @@ impl ClusterServer for Shared {
         self.config.resume_window
     }
 
-    fn give_session(&self, token: &TokenHash, taker: Taker) -> bool {
+    fn give_session(&self, token: &TokenHash, taker: Taker) -> Given {
         match self.users.give_away(token, taker) {
-            GivenAway::Unknown => return false,
+            GivenAway::Unknown => {
+                let ended = self.cluster.as_ref().and_then(|it| it.sessions.ended(token));
+                return ended.map_or(Given::Unknown, Given::Ended);
+            }
             GivenAway::Now(session) => self.hand_over(&session, taker),
             GivenAway::Soon(holder) => self.replace(holder),
         }
-        true
+        Given::HandedOver
+    }
+
+    fn session_removed(&self, session: u64) {
+        if let Some(session) = self.users.numbered(session) {
+            self.keep_session(&session, self.rooms.room_of(&session).as_deref());
+        }
     }
 
     fn session_given(&self, session: u64) {
@@ -95,52 +109,21 @@ impl ClusterServer for Shared {
     }
 
     fn orders(&self) -> Vec<(String, StandingOrder)> {
-        let mute = self.users.mute_of_all().map(KeptOrder::MuteAll);
-        let bans = self.bans.list_kept().into_iter().map(|Ban { banned, left }| KeptOrder::Ban {
+        let mute =
+            self.users.mute_of_all().map(|(mute, number)| KeptOrder::MuteAll { mute, number });
+        let bans = self.bans.list().into_iter().map(|Ban { banned, left }| KeptOrder::Ban {
             banned,
             until: left.map(|left| clock::now().after(left)),
         });
         bans.chain(mute).map(|order| (order.name(), stored(&order))).collect()
     }
 
-    fn take_orders(&self, orders: Vec<StandingOrder>) {
-        let (mut bans, mut mute_of_all) = (Vec::new(), None);
-        for (order, _) in orders {
-            match serde_json::from_slice(&order) {
-                Ok(KeptOrder::Ban { banned, until }) => {
-                    bans.push((banned, until.map(|until| until.since(clock::now()))));
-                }
-                Ok(KeptOrder::MuteAll(mute)) => mute_of_all = Some(mute),
-                Err(error) => tracing::warn!(%error, "an order of the operator can't be read"),
-            }
-        }
-        for banned in self.bans.replace_kept(bans) {
-            self.close_banned(&banned);
-        }
-        if self.users.mute_of_all() != mute_of_all {
-            mute_sessions(&self.chat(), mute_of_all);
-        }
+    fn begin_with_orders(&self, orders: &[StandingOrder]) {
+        self.take_over(orders, |mute, number| mute_sessions(&self.chat(), mute, number));
     }
 
-    fn archive_room(&self, name: &RoomName) -> bool {
-        let Some(journal) = &self.journal else { return true };
-        journal.wait_for_space();
-        match self.rooms.reach(&Destination::Public(name.clone())) {
-            // It may have ended by now.
-            Ok(_) => true,
-            Err(error) => {
-                tracing::warn!(room = name.as_str(), ?error, "a room can't be archived yet");
-                false
-            }
-        }
-    }
-
-    fn note_all_archived(&self) {
-        if let Some(journal) = &self.journal {
-            let rooms = self.rooms.public();
-            let rooms = rooms.iter().filter_map(|room| room.kept_as()).collect();
-            journal.write(Write::Living { rooms });
-        }
+    fn take_orders(&self, orders: &[StandingOrder]) {
+        self.take_over(orders, |mute, number| take_mute_of_all(&self.chat(), mute, number));
     }
 
     fn answer(&self, question: &[u8]) -> Vec<u8> {
@@ -157,6 +140,15 @@ impl ClusterServer for Shared {
         serde_json::to_vec(&finding).expect("plain data")
     }
 
+    fn stranded(&self, dead: u64, present: &HashSet<u64>) -> bool {
+        let lesson = &self.rooms.lesson;
+        let pupils: BTreeSet<u64> = lesson
+            .read(|state| state.pupils_of(dead).filter(|pupil| !present.contains(pupil)).collect());
+        let is_over = pupils.is_empty();
+        let op = LessonOp::Stranded { origin: dead, pupils };
+        is_over || lesson.act(&Asker::time(), op, Vec::new).is_ok()
+    }
+
     fn unclaimed(&self, dead: u64) -> bool {
         let (lesson, op) = (&self.rooms.lesson, LessonOp::Unclaimed(dead));
         lesson.act(&Asker::time(), op, Vec::new).is_ok()
@@ -166,8 +158,11 @@ impl ClusterServer for Shared {
 /// The lesson's log is followed for all rooms.
 impl Follower for Shared {
     fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
-        let facts = self.rooms.lesson.hear(&entry, || self.rooms.public());
-        lesson::follow_up(&self.chat(), &facts);
+        let facts = self.rooms.lesson.hear(&entry, || self.rooms.public())?;
+        let follow_up = || lesson::follow_up(&self.chat(), &facts);
+        if catch_unwind(AssertUnwindSafe(follow_up)).is_err() {
+            tracing::error!("a panic while the lesson's people were told something; going on");
+        }
         Ok(())
     }
 
@@ -191,6 +186,27 @@ impl Follower for Shared {
 }
 
 impl Shared {
+    /// Takes over the operator's orders: a mute of everyone, or its end, by `mute_all` if it is new.
+    fn take_over(&self, orders: &[StandingOrder], mute_all: impl Fn(Option<Mute>, u64)) {
+        let mut bans = Vec::new();
+        for (order, _) in orders {
+            match serde_json::from_slice(order) {
+                Ok(KeptOrder::Ban { banned, until }) => {
+                    bans.push((banned, until.map(|until| until.since(clock::now()))));
+                }
+                Ok(KeptOrder::MuteAll { mute, number }) => {
+                    if !self.users.knows_mute_of_all(number) {
+                        mute_all(mute, number);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "an order of the operator can't be read"),
+            }
+        }
+        for banned in self.bans.replace(bans) {
+            self.close_banned(&banned);
+        }
+    }
+
     /// Begins to take part in the lesson of all servers.
     pub(crate) fn join_lesson(self: &Arc<Shared>) {
         let (lesson, own): (_, Arc<dyn Follower>) = (&self.rooms.lesson, self.clone());
@@ -220,13 +236,21 @@ impl Elsewhere for Shared {
         let findings = answers.answers.iter().filter_map(|answer| read(answer)).collect();
         Findings { findings, is_complete: answers.is_complete }
     }
-    fn keep(&self, order: &KeptOrder) -> bool {
-        let kept = stored(order);
-        self.cluster.as_ref().is_some_and(|it| it.keep_order(&order.name(), Some(&kept)))
+
+    fn note(&self, order: &KeptOrder) {
+        self.cluster.iter().for_each(|it| it.note_order(&order.name(), Some(stored(order))));
     }
 
-    fn drop_kept(&self, order: &KeptOrder) -> bool {
-        self.cluster.as_ref().is_some_and(|it| it.keep_order(&order.name(), None))
+    fn lift(&self, order: &KeptOrder) {
+        self.cluster.iter().for_each(|it| it.note_order(&order.name(), None));
+    }
+
+    fn hand_orders_over(&self) -> bool {
+        self.cluster.as_ref().is_none_or(|it| it.hand_orders_over())
+    }
+
+    fn announce_orders(&self) {
+        self.cluster.iter().for_each(|it| it.announce_orders());
     }
 }
 

@@ -8,6 +8,8 @@ use std::{
 };
 
 use madang_protocol::{
+    event::Event,
+    name::UserName,
     notice::{Goodbye, Notice},
     room::Destination,
 };
@@ -126,6 +128,13 @@ impl Shared {
         let is_here = self.users.knows_token(token);
         match cluster.sessions.bring(token, is_here) {
             Ok(Brought::NotElsewhere) => Ok(is_here),
+            Ok(Brought::Ended(number)) => {
+                let kicks = self.rooms.lobby.status().access.kicks;
+                match kicks.left_for_session(number, clock::now()) {
+                    Some(left) if !is_here => Err(Refusal::kicked_for(left).notice()),
+                    _ => Ok(is_here),
+                }
+            }
             Ok(Brought::Session(stored)) => {
                 self.drop_moved(token);
                 self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
@@ -155,7 +164,7 @@ impl Shared {
         origin: u64,
     ) -> Result<bool, NotMade> {
         // First, so that it can be tried again.
-        let mut is_in = None;
+        let (mut is_in, mut removal) = (None, None);
         for name in &stored.rooms {
             let Some(room) = self.reach_named(name)? else { continue };
             // From now on, this server speaks for it there, and ends it if nobody comes.
@@ -166,7 +175,8 @@ impl Shared {
                     break;
                 }
                 Err(Refusal::Unavailable) => return Err(NotMade::Unreachable),
-                Err(_) => {}
+                // Its server was killed before it could note that.
+                Err(_) => removal = removal.or_else(|| kick_of(&room, &stored.name)),
             }
         }
         let owned = stored.owned.iter().map(|name| self.reach_named(name));
@@ -175,7 +185,11 @@ impl Shared {
             tracing::warn!("the name of a session from another server is in use here");
             return Ok(false);
         };
-        is_in.iter().for_each(|room| _ = session.enter(room.number));
+        match is_in {
+            Some(room) => _ = session.enter(room.number),
+            None if session.removal().is_none() => session.note_removal(removal.as_ref()),
+            None => {}
+        }
         for room in owned.into_iter().flatten() {
             let room: Weak<dyn RoomHandle> = Arc::downgrade(&room) as Weak<dyn RoomHandle>;
             session.own(room);
@@ -215,4 +229,18 @@ fn written(destination: &Destination) -> String {
         // Words lead to a key before they lead anywhere.
         Destination::Words(_) => String::new(),
     }
+}
+
+/// The event that kicked somebody from a room, unless they have been back since. Blocks
+/// until the room has answered.
+fn kick_of(room: &Room, name: &UserName) -> Option<Event> {
+    // One that has ended remembers nothing.
+    let events = room.remembered().unwrap_or_default();
+    let last = events.into_iter().rev().find(|event| match event {
+        Event::Joined { user, .. } | Event::Left { user, .. } | Event::Kicked { user, .. } => {
+            **user == *name.as_str()
+        }
+        _ => false,
+    });
+    last.filter(|event| matches!(event, Event::Kicked { .. }))
 }

@@ -26,8 +26,6 @@ mod cluster;
 mod cluster_proxy;
 #[cfg(target_os = "linux")]
 mod cluster_partition;
-#[cfg(target_os = "linux")]
-mod cluster_archive;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;

@@ -345,3 +345,99 @@ fn a_redis_that_comes_back_behind_gets_the_lessons_latest_votes_back() {
         redis.put_back(copy);
     });
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_hands_of_those_who_cannot_come_back_go_down_with_their_server() {
+    let mut cluster = two_servers();
+    let mut kim = begin(&cluster);
+    let mut eve = cluster.nodes[0].login("eve");
+    let mut bob = cluster.nodes[0].login_json("bob");
+    eve.send("/hand\n");
+    assert_eq!(kim.next("hand")["user"], "eve");
+    done(&mut bob, "/hand");
+    assert_eq!(kim.next("hand")["user"], "bob");
+    // Whoever could is waited for, for far longer than this test may take.
+    cluster.nodes[0].stop();
+    let lowered = kim.next("hand");
+    assert_eq!((&lowered["user"], &lowered["up"]), (&json!("eve"), &json!(false)));
+    kim.command("/hands");
+    let hands = kim.next("hands");
+    assert_eq!((&hands["count"], &hands["hands"][0]["user"]), (&json!(1), &json!("bob")));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_timer_is_told_once_on_both_servers_and_to_one_that_starts_meanwhile() {
+    let cluster = two_servers();
+    let mut kim = begin(&cluster);
+    let mut bob = cluster.nodes[0].login_json("bob");
+    let mut eve = cluster.nodes[0].login("eve");
+    kim.command("/timer 6s tea");
+    let started = kim.next("timer");
+    assert_eq!((&started["state"], &started["text"]), (&json!("started"), &json!("tea")));
+    let late = english(&cluster.redis, |_| {});
+    let mut carol = late.connect();
+    let until = carol.login_json("carol")["lesson"]["timer"].clone();
+    assert_eq!(started["until"], until);
+    let heard = bob.next("timer");
+    assert_eq!((&heard["id"], &heard["until"]), (&started["id"], &until));
+    for client in [&mut kim, &mut bob, &mut carol] {
+        assert_eq!(client.next("timer")["state"], "ended");
+    }
+    eve.expect("-- timer: 6 seconds: tea --\n");
+    eve.expect("-- the timer has ended: tea --\n");
+    // All three servers have said so; it was heard once.
+    kim.command("/timer 5m");
+    for client in [&mut kim, &mut bob, &mut carol] {
+        assert_eq!(client.next("timer")["state"], "started");
+    }
+    // Stopped by a teacher of another server.
+    let mut pat = teach_on(&cluster.nodes[0], "Pat");
+    done(&mut pat, "/timer off");
+    for client in [&mut kim, &mut bob, &mut carol] {
+        assert_eq!(client.next("timer")["state"], "off");
+    }
+    eve.expect("-- the timer was stopped --\n");
+    drop((carol, late));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_wall_sees_the_votes_of_another_server_but_not_what_only_teachers_are_told() {
+    let cluster = two_servers();
+    let mut kim = begin(&cluster);
+    let mut wall = teach_on(&cluster.nodes[0], "Wall");
+    wall.ask(json!({"type": "watch", "nonce": "w"}));
+    while wall.next("ack")["nonce"] != "w" {}
+    let mut bob = cluster.nodes[1].login_json("bob");
+    let mut eve = cluster.nodes[0].login("eve");
+    done(&mut kim, "/poll Lunch? / rice / soup");
+    wall.next("poll");
+    bob.next("poll");
+    bob.ask(json!({"type": "vote", "choice": 1, "nonce": "1"})).next("ack");
+    eve.send("/2\n");
+    let mut tally = wall.next("tally");
+    while tally["answered"] != 2 {
+        tally = wall.next("tally");
+    }
+    // Everyone could look at it: no names of those who have not voted, and no counts.
+    assert_eq!((&tally["members"], &tally["waiting"]), (&json!(2), &Value::Null), "{tally}");
+    assert_eq!(tally["counts"], Value::Null, "{tally}");
+    done(&mut bob, "/ask Why?");
+    assert_eq!(kim.next("asked")["text"], "Why?");
+    done(&mut kim, "/poll show");
+    let mut tally = wall.next("tally");
+    while tally["counts"].is_null() {
+        tally = wall.next("tally");
+    }
+    assert_eq!(tally["counts"], json!([1, 1]), "{tally}");
+    wall.command("/ping");
+    loop {
+        let message = wall.expect_json();
+        assert_ne!(message["type"], "asked", "{message}");
+        if message["type"] == "pong" {
+            break;
+        }
+    }
+}

@@ -1,9 +1,34 @@
 //! What the operator and others order on one server holds on all.
 
+use std::time::Instant;
+
 use madang_protocol::{notice::Notice, text::Lang};
+use madang_tests::{DEADLINE, TestServer};
 use serde_json::json;
 
 use super::{Cluster, expect_said, join, next, node, private::make_room, say};
+
+/// Waits until the server has a ban, or none: its console lists them.
+#[track_caller]
+fn wait_for_bans(server: &TestServer, banned: &str) {
+    let (before, deadline) = (server.console().len(), Instant::now() + DEADLINE);
+    loop {
+        server.operate("/bans");
+        let shown = server.console()[before..].to_owned();
+        if shown.contains(banned) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{shown}");
+    }
+}
+
+/// Expects that a name is banned on a server.
+#[track_caller]
+fn check_banned(server: &TestServer, name: &str) {
+    let mut peer = server.connect();
+    peer.expect("ID:");
+    peer.send(format!("{name}\n")).expect_next(Notice::NameBanned.text(Lang::Ko));
+}
 
 #[test]
 #[ignore = "needs redis-server"]
@@ -62,6 +87,75 @@ fn a_mute_of_all_is_announced_once_and_holds_on_every_server() {
         expect_said(client, "free");
         client.expect_nothing();
     }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn orders_given_while_redis_is_away_hold_everywhere_once_it_is_back() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    cluster.nodes[1].operate("/ban trudy");
+    cluster.redis.kill();
+    cluster.nodes[0].operate("/ban mallory");
+    cluster.nodes[0].operate("/unban trudy");
+    cluster.nodes[0].operate("/mute all");
+    // The operator is told, and here it holds at once.
+    cluster.nodes[0].console_expect_count(&Notice::OrderWaits.text(Lang::Ko), 3);
+    check_banned(&cluster.nodes[0], "mallory");
+    cluster.redis.start_again();
+    for client in [&mut alice, &mut bob] {
+        next(client, "muted");
+        say(client, "refused");
+        while next(client, "error")["code"] != "muted" {}
+    }
+    wait_for_bans(&cluster.nodes[1], "mallory");
+    let late = node(&cluster.redis);
+    for server in cluster.nodes.iter().chain([&late]) {
+        check_banned(server, "mallory");
+        let mut trudy = server.login_when_free("trudy");
+        trudy.send("psst\n").expect_next(Notice::Muted { seconds: None }.text(Lang::Ko));
+        trudy.send("/quit\n");
+        trudy.expect_rest();
+    }
+    cluster.nodes[1].operate("/unmute all");
+    for client in [&mut alice, &mut bob] {
+        next(client, "unmuted");
+    }
+    drop(late);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_kick_from_a_room_that_has_ended_is_known_and_lifted_everywhere() {
+    let mut cluster = Cluster::start(0);
+    for _ in 0..2 {
+        let settings = madang_server::cluster::ClusterConfig::at(&cluster.redis.url());
+        cluster.nodes.push(TestServer::start(|config| {
+            config.cluster = Some(settings);
+            config.empty_room_window = std::time::Duration::from_millis(50);
+        }));
+    }
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut bob = one.login("bob");
+    bob.send("/join math\n").expect("[bob]님이 입장했습니다.\n");
+    one.operate("/kick bob");
+    one.console_expect("math 방이 닫혔습니다");
+    let kicked = Notice::NameKicked { seconds: 600 }.text(Lang::Ko);
+    let mut peer = other.connect();
+    peer.expect("ID:");
+    peer.send("alice\n").expect("[alice]님이 입장했습니다.\n");
+    // Where the room never was, also under the name that the session has now.
+    bob.send("/nick robert\n").expect("robert");
+    let mut named_so = super::names::login_once_free(other, "bob");
+    named_so.send_json(json!({"type": "command", "line": "/join math", "nonce": "j"}));
+    assert_eq!(next(&mut named_so, "error")["text"], kicked);
+    other.operate("/unkick robert");
+    assert_eq!(join(&mut named_so, "MATH")["members"], 1);
+    bob.send("/join math\n").expect("[robert]님이 입장했습니다.\n");
+    one.operate("/unkick robert");
+    one.console_expect(&Notice::Already.text(Lang::Ko));
 }
 
 #[test]

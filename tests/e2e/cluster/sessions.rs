@@ -286,3 +286,62 @@ fn while_redis_is_away_nobody_comes_back_but_may_try_again() {
     say(&mut alice.client, "at last");
     expect_said(&mut alice.client, "at last");
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_session_that_was_kicked_from_the_lobby_is_kept_out_on_every_server_until_that_is_lifted() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    let mut bob = Member::login(one, "bob");
+    let mut carol = other.login_json("carol");
+    // One is connected, the other is not; both sessions are over then.
+    bob.lose_connection(one);
+    for name in ["alice", "bob"] {
+        other.operate(&format!("/kick {name}"));
+        while next(&mut carol, "kicked")["user"] != name {}
+    }
+    assert_eq!(next(&mut alice.client, "bye")["reason"], "kicked");
+    alice.client.expect_closed();
+    alice.present_to(other, "lobby", 0);
+    alice.client.expect_error("kicked", None);
+    bob.present_to(other, "lobby", 0);
+    assert_eq!(next(&mut bob.client, "bye")["reason"], "kicked");
+    for member in [&mut alice, &mut bob] {
+        for server in [one, other] {
+            member.present_to(server, "lobby", 0);
+            member.client.expect_error("kicked", None);
+        }
+    }
+    for name in ["alice", "bob"] {
+        one.operate(&format!("/unkick {name}"));
+        while next(&mut carol, "unkicked")["user"] != name {}
+    }
+    for member in [&mut alice, &mut bob] {
+        member.present_to(other, "lobby", 0);
+        member.client.expect_error("session_unknown", None);
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_reply_finds_its_way_whoever_has_moved_to_another_server() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = Member::login(one, "alice");
+    let mut bob = Member::login(one, "bob");
+    command(&mut alice.client, "/msg bob psst", "ack");
+    assert_eq!(next(&mut bob.client, "whisper")["text"], "psst");
+    for (moves, stays) in [(0, 1), (1, 0)] {
+        let members = [&mut alice, &mut bob];
+        members[moves].lose_connection(one);
+        members[moves].resume(other, "lobby", 1);
+        // Bob answers, wherever either is.
+        command(&mut members[1].client, &format!("/reply {stays}"), "ack");
+        while next(&mut members[0].client, "whisper")["text"] != format!("{stays}") {}
+    }
+    command(&mut alice.client, "/quit", "bye");
+    while next(&mut bob.client, "left")["user"] != "alice" {}
+    let refusal = command(&mut bob.client, "/reply gone", "error");
+    assert_eq!(refusal["text"], Notice::NoWhisper.text(Lang::Ko));
+}

@@ -171,6 +171,8 @@ pub(crate) enum LessonChange {
         session: u64,
         nonce: u64,
     },
+    #[cfg(test)]
+    Panic,
 }
 
 /// The question and choices of a poll.

@@ -123,6 +123,17 @@ impl LessonState {
             .map(|(session, pupil)| (*session, &pupil.user))
     }
 
+    /// The pupils on a machine.
+    pub(crate) fn pupils_of(&self, machine: u64) -> impl Iterator<Item = u64> {
+        let pupils = self.everywhere.pupils.iter();
+        pupils.filter(move |(_, pupil)| pupil.origin == machine).map(|(session, _)| *session)
+    }
+
+    /// The machine of a pupil.
+    pub(super) fn pupil_on(&self, session: u64) -> Option<u64> {
+        self.everywhere.pupils.get(&session).map(|pupil| pupil.origin)
+    }
+
     /// What a session is, if it is a teacher's; asked where several machines share the lesson.
     pub(crate) fn teaching(&self, session: u64) -> Option<&Teaching> {
         self.everywhere.teachers.get(&session)
@@ -162,7 +173,7 @@ impl LessonState {
 
     /// Whether the requester is on another machine by now.
     pub(super) fn is_elsewhere(&self, asker: &Asker) -> bool {
-        let pupil = asker.by.session().and_then(|it| self.everywhere.pupils.get(&it));
-        pupil.is_some_and(|pupil| pupil.origin != asker.origin)
+        let machine = asker.by.session().and_then(|session| self.pupil_on(session));
+        machine.is_some_and(|machine| machine != asker.origin)
     }
 }

@@ -235,7 +235,12 @@ impl LessonLogged {
         self.answer_all(&Notice::Unanswered);
     }
 
-    /// The log accepts nothing more from this machine.
+    /// Whether this machine takes part no longer.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// The log accepts nothing more from this machine, or nothing more is carried out here.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;
         self.answer_all(&Notice::Unavailable);

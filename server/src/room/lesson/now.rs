@@ -5,7 +5,7 @@ use std::time::Duration;
 use madang_protocol::event::{AskedQuestion, LessonNow, OpenPoll, RaisedHand, ServerMessage, Time};
 
 use super::{
-    decide::Present,
+    op::Present,
     state::{LessonState, Poll, Running},
 };
 

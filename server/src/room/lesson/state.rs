@@ -364,6 +364,8 @@ impl Running {
             | LessonChange::CodeKnown { .. }
             | LessonChange::AttendanceKept { .. }
             | LessonChange::NonceNoted { .. } => {}
+            #[cfg(test)]
+            LessonChange::Panic => panic!("as the test asked"),
         }
     }
 }

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use super::*;
 use crate::{
     patience,
-    room::log::{Follower as _, LogEntry, OpenLog, RoomLog, Snapshot},
+    room::{
+        kicks::Kicks,
+        log::{Follower as _, LogEntry, OpenLog, RoomLog, Snapshot},
+    },
 };
 
 mod trimmed;
@@ -46,7 +49,7 @@ impl RoomLog for FakeLog {
         *self.kept.lock() = Some(snapshot);
     }
 
-    fn end(&self, next_id: u64) {
+    fn end(&self, next_id: u64, _kicks: &Kicks) {
         *self.ended.lock() = Some(next_id);
     }
 
@@ -55,6 +58,8 @@ impl RoomLog for FakeLog {
     }
 
     fn unfollow(&self) {}
+
+    fn note_removed(&self, _session: u64) {}
 }
 
 /// A room on several machines.
@@ -290,6 +295,44 @@ fn posts_that_the_end_of_a_room_overtakes_are_answered() {
     let answers: Vec<_> = answered.try_iter().collect();
     assert!(answers.len() == 2 && answers.iter().all(Result::is_err), "{answers:?}");
     assert!(bob.socket.text().contains(r#""nonce":"b1""#), "{}", bob.socket.text());
+}
+
+#[test]
+fn whoever_waits_behind_the_stop_of_a_server_is_answered() {
+    let mut shared = Shared::new(1);
+    let alice = person(1, "alice");
+    shared.post(0, alice.joins());
+    shared.order_all();
+    shared.post(0, alice.says("the last"));
+    let ((done, is_done), (answered, answer)) = (bounded(1), bounded(1));
+    shared.post(0, Envelope::Stop { done });
+    shared.post(0, alice.leaves());
+    shared.post(0, Envelope::Settle { answered });
+    assert!(answer.try_recv().is_err());
+    assert!(shared.order(0));
+    assert_eq!((is_done.try_recv(), answer.try_recv()), (Ok(()), Ok(Ok(()))));
+}
+
+#[test]
+fn an_op_that_panics_is_dropped_everywhere_and_a_broken_room_ends_everywhere() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    let panics =
+        |in_apply| Envelope::Op { by: By::Operator, op: Op::Panic { in_apply }, answered: None };
+    shared.post(1, panics(false));
+    shared.post(1, bob.says("still here"));
+    shared.order_all();
+    assert_eq!(said(&alice), ["1002 \"still here\""]);
+    shared.check_same();
+    shared.post(1, panics(true));
+    shared.order_all();
+    for (room, person) in [(0, &alice), (1, &bob)] {
+        assert!(shared.room(room).executor.lock().state.has_ended());
+        assert!(person.socket.text().contains("internal_error"), "{}", person.socket.text());
+    }
 }
 
 #[test]

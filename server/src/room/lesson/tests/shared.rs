@@ -94,8 +94,10 @@ impl Class {
         let ids_above = std::mem::take(&mut self.ids_above);
         let entry = LogEntry { number, origin, seq, time, ids_above, body: body.into() };
         for ((lesson, _), told) in self.nodes.iter().zip(&mut self.told) {
-            told.extend(lesson.hear(&entry, Vec::new).into_iter().map(|fact| fact.change));
-            assert!(lesson.hear(&entry, Vec::new).is_empty(), "it is carried out once");
+            let Ok(facts) = lesson.hear(&entry, Vec::new) else { continue };
+            told.extend(facts.into_iter().map(|fact| fact.change));
+            let again = lesson.hear(&entry, Vec::new).expect("it takes part");
+            assert!(again.is_empty(), "it is carried out once");
         }
         self.entries.push(entry);
         true
@@ -165,6 +167,7 @@ fn drawn(number: u64) -> (Asker, LessonOp) {
             (Asker::new(By::Teacher(who), Some(name(who))), LessonOp::Teach { watches: what == 0 })
         }
         17 => (pupil(who), LessonOp::Rename(name(who + 100))),
+        18 => (Asker::time(), LessonOp::Stranded { origin: what, pupils: [who, who + 1].into() }),
         _ => (Asker::time(), LessonOp::Unclaimed(what)),
     }
 }
@@ -266,6 +269,43 @@ fn when_a_machine_is_gone_the_hands_of_its_people_go_down_once() {
 }
 
 #[test]
+fn of_a_machine_that_is_gone_only_those_who_may_come_back_keep_their_hands_for_now() {
+    let mut class = Class::on(2);
+    class.post(0, &teacher(), LessonOp::Begin { title: None });
+    class.order_all();
+    class.post(1, &Asker::time(), here([2, 3, 4]));
+    [2, 3, 4].into_iter().for_each(|it| class.post(1, &pupil(it), hand(None)));
+    class.order_all();
+    // One has just come back on the other machine.
+    class.post(0, &Asker::time(), here([4]));
+    class.order_all();
+    let stranded = LessonOp::Stranded { origin: 2, pupils: [3, 4].into() };
+    (0..2).for_each(|_| class.post(0, &Asker::time(), stranded.clone()));
+    class.order_all();
+    let hands: Vec<_> = class.check_same().hands().0.into_iter().map(|hand| hand.user).collect();
+    assert_eq!(hands, ["p2", "p4"]);
+}
+
+#[test]
+fn a_request_that_panics_is_dropped_everywhere_and_a_broken_lesson_is_left() {
+    let mut class = Class::on(2);
+    let refusal = class.act(0, &teacher(), LessonOp::Panic { in_apply: false });
+    assert_eq!(refusal, Err(Notice::Unanswered), "nobody waits in vain");
+    class.post(1, &teacher(), LessonOp::Begin { title: None });
+    class.order_all();
+    assert!(class.check_same().is_running());
+    let refusal = class.act(0, &teacher(), LessonOp::Panic { in_apply: true });
+    assert_eq!(refusal, Err(Notice::Unanswered));
+    let title = || LessonOp::Begin { title: Some("on".into()) };
+    class.post(1, &teacher(), title());
+    class.order_all();
+    for (lesson, _) in &class.nodes {
+        assert_eq!(lesson.act(&teacher(), title(), Vec::new), Err(Notice::Unavailable));
+        assert!(lesson.read(|state| state.title().is_none()), "nothing more is carried out");
+    }
+}
+
+#[test]
 fn a_teacher_who_has_moved_is_not_unmade_by_the_machine_that_they_have_left() {
     let mut class = Class::on(2);
     class.post(0, &teacher(), LessonOp::Teach { watches: false });
@@ -340,7 +380,7 @@ fn what_a_machine_offers_is_the_lesson_with_all_votes_and_what_it_has_heard_of_e
     // The other has not heard the vote, and takes it in with what is offered.
     let behind = Class::on(1);
     for entry in &class.entries[..class.entries.len() - 1] {
-        behind.lesson(0).hear(entry, Vec::new);
+        behind.lesson(0).hear(entry, Vec::new).expect("it takes part");
     }
     let written = serde_json::to_vec(&offered).expect("plain data");
     assert_eq!(behind.lesson(0).reload(&written, offered.entry), Some(offered.entry));
@@ -372,11 +412,11 @@ fn after_a_loss_no_number_is_given_again_and_rooms_take_in_the_lesson_as_it_is()
 
 #[test]
 fn a_newer_programs_request_ends_this_machines_part_in_lessons() {
-    let class = Class::on(1);
     for body in [&b"2[]"[..], b"1[{\"by\":\"Time\",\"user\":null,\"nonce\":null},\"Dance\"]", b""] {
+        let class = Class::on(1);
         let entry =
             LogEntry { number: 1, origin: 9, seq: 1, time: at(1), ids_above: 0, body: body.into() };
-        assert!(class.lesson(0).hear(&entry, Vec::new).is_empty());
+        assert!(class.lesson(0).hear(&entry, Vec::new).is_err(), "it hears nothing more");
         let refused = class.lesson(0).act(&teacher(), hand(None), Vec::new);
         assert_eq!(refused, Err(Notice::Unavailable));
     }
