@@ -7,7 +7,6 @@ use madang_server::cluster::ClusterConfig;
 use madang_tests::{TestClient, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
 
-mod archive;
 mod lessons;
 mod metrics;
 mod names;

@@ -489,6 +489,7 @@ fn own_off_holds_for_text_over_websocket_and_telnet_and_is_refused_in_json() {
     let mut telnet = server.connect();
     telnet.expect("ID:");
     telnet.send(b"\xff\xf1telnet\r\n").expect("[telnet]님이 입장했습니다.\r\n");
+    server.settle();
     let off = Notice::OwnLines(Switch::Off).text(Lang::Ko);
     telnet.send("/own off\r\n").expect(format!("{off}\r\n"));
     web.send("/own off");

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -35,37 +35,20 @@ const ROUNDS: usize = 3;
 /// The owner's progress, which the speakers wait for.
 #[derive(Default)]
 struct Pace {
-    progress: Mutex<Progress>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Progress {
-    commands: usize,
-    is_over: bool,
+    commands: AtomicUsize,
+    is_over: AtomicBool,
 }
 
 impl Pace {
     /// Waits until a speaker may begin its round. Returns whether it is the last round.
     fn wait_for(&self, round: usize) -> bool {
-        let is_early = |it: &mut Progress| !it.is_over && round / ROUNDS > it.commands;
-        let progress = self.changed.wait_while(self.lock(), is_early);
-        progress.unwrap_or_else(PoisonError::into_inner).is_over
-    }
-
-    /// The owner has given so many commands.
-    fn note(&self, commands: usize) {
-        self.lock().commands = commands;
-        self.changed.notify_all();
-    }
-
-    fn end(&self) {
-        self.lock().is_over = true;
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        while !self.is_over.load(Ordering::SeqCst) {
+            if round / ROUNDS <= self.commands.load(Ordering::SeqCst) {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 }
 
@@ -193,7 +176,7 @@ struct EndOfFlood<'a>(&'a Pace);
 
 impl Drop for EndOfFlood<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.is_over.store(true, Ordering::SeqCst);
     }
 }
 
@@ -247,7 +230,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
                 server.operate("/ban s5");
             }
             round += 1;
-            pace.note(round);
+            pace.commands.store(round, Ordering::SeqCst);
         }
         let ended = owner.command("/end");
         drop(end);

@@ -54,6 +54,11 @@ impl Second {
         self.is_next.fetch_xor(true, Ordering::Relaxed).then_some(&self.server)
     }
 
+    /// Does something with this server and the other.
+    pub(crate) fn with_each(&self, act: impl Fn(&TestServer), other: &TestServer) {
+        [other, &self.server].into_iter().for_each(act);
+    }
+
     /// Stops it.
     ///
     /// # Panics

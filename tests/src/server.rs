@@ -362,6 +362,19 @@ impl TestServer {
         }
     }
 
+    /// If there are two servers, waits until each has carried out what the other has heard so far.
+    ///
+    /// # Panics
+    ///
+    /// If it has been stopped.
+    #[track_caller]
+    pub fn settle(&self) {
+        if let Some(second) = &self.second {
+            // A question to the other is answered after everything before it.
+            second.with_each(|server| server.operate("/whois nobody-at-all"), self);
+        }
+    }
+
     /// Waits until the console has shown `text`.
     ///
     /// # Panics
