@@ -56,7 +56,7 @@ pub enum Failure {
     RoomGone,
     /// A request was not answered for a long time.
     Silent,
-    /// The operator removed the client, which may not come back for a while.
+    /// The operator or a teacher removed the client, which may not come back for a while.
     Kicked {
         /// For how long.
         seconds: u64,
@@ -401,7 +401,7 @@ mod tests {
         check(&refused, Lang::Ko, &["chat:9009", "madang-server가 실행 중인지"]);
         check(&Failure::Bye("shutdown".into()), Lang::En, &["shutting down"]);
         check(&Failure::Bye("shutdown".into()), Lang::Ko, &["종료"]);
-        check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 minutes"]);
+        check(&Failure::bye("kicked", Some(600)), Lang::En, &["You were removed", "10 minutes"]);
         check(&Failure::bye("kicked", Some(600)), Lang::Ko, &["10분"]);
         check(&Failure::Bye("x\n\x1b[31my".into()), Lang::En, &["xy"]);
         let taken = Failure::login_refused("name_taken", "In use.\nFree: bob-2");

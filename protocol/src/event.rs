@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    gap::{GapReason, IdRange},
     json::write_json_line,
     lesson::{
         AskedQuestion, Attendee, LessonEvent, LessonNow, LessonState, OpenPoll, RaisedHand,
         TimerState,
     },
-    server_message::{GapReason, IdRange, Limits, RoomSummary, ServerMessage},
+    server_message::{Limits, RoomSummary, ServerMessage},
     wire::{WireFrame, WireFraming, WireNote, WireSide, WireTransport, escaped},
 };
 pub use crate::time::Time;
@@ -21,6 +22,7 @@ use crate::text::{SAID_OVERHEAD, TEACHER_MARK_BYTES, rendered_bytes};
 
 mod json;
 mod lesson;
+mod gap;
 mod server_message;
 pub(crate) mod wire;
 

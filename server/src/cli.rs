@@ -52,7 +52,7 @@ const PASSWORD_VARIABLE: &str = "MADANG_CLUSTER_PASSWORD";
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets their level (default: info).\nmadang-server completions SHELL prints completions for a shell, madang-server man the manual page.\nmadang-server transcript writes what --data has saved of a room, madang-server recover saves what can be read from a damaged database; see --help of each."
+    after_help = "Exit codes: 0 stopped by a signal or /stop, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets their level (default: info).\nmadang-server completions SHELL prints completions for a shell, madang-server man the manual page.\nmadang-server transcript writes what --data has saved of a room, madang-server recover saves what can be read from a damaged database; see --help of each."
 )]
 pub struct Cli {
     /// Where to listen for lines over TCP: ADDRESS:PORT, or only a port for every address of
@@ -108,16 +108,10 @@ pub struct Cli {
           requires = "data", value_parser = parse_reach)]
     reach: Duration,
 
-    /// Be one chat with all servers that use the same Redis or Valkey: redis://HOST, or
+    /// Form one chat with all servers that use the same Redis or Valkey: redis://HOST, or
     /// rediss://HOST over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD.
-    /// It can't be combined with --data: see server/CLUSTER.md
-    #[arg(
-        long,
-        env = "MADANG_CLUSTER",
-        hide_env_values = true,
-        value_name = "URL",
-        conflicts_with = "data"
-    )]
+    /// With --data, this server archives the public rooms of all. See server/CLUSTER.md
+    #[arg(long, env = "MADANG_CLUSTER", hide_env_values = true, value_name = "URL")]
     cluster: Option<String>,
 
     /// What this server is called among the others [default: the name of this machine]
@@ -170,12 +164,12 @@ pub struct Cli {
           value_parser = Lang::from_str)]
     lang: Lang,
 
-    /// Most connections at once [default: as many as the system allows]
+    /// Maximum number of connections [default: as many as the system allows]
     #[arg(long, env = "MADANG_MAX_CONNECTIONS", value_name = "N", value_parser = parse_count)]
     max_connections: Option<NonZeroUsize>,
 
-    /// Most connections from one address, not counting requests for the page; loopback and
-    /// private addresses have no limit
+    /// Maximum number of connections from one address, not counting requests for the page;
+    /// loopback and private addresses have no limit
     #[arg(long, env = "MADANG_MAX_PER_ADDRESS", value_name = "N|off", default_value = "64",
           value_parser = parse_or_off::<NonZeroUsize>)]
     max_per_address: OrOff<NonZeroUsize>,
@@ -191,11 +185,11 @@ pub struct Cli {
     motd: Option<PathBuf>,
 
     /// File with the teacher's code: 8 to 64 letters and digits in its first line. Without it,
-    /// a code is drawn at each start; the console's /code shows it
+    /// the server chooses a new one at each start; the console's /code shows it
     #[arg(long, env = "MADANG_TEACHER_CODE", value_name = "FILE")]
     teacher_code: Option<PathBuf>,
 
-    /// File with the names of a class, one a line: /attendance then lists who is missing
+    /// File with the names of a class, one per line: /attendance then lists who is missing
     #[arg(long, env = "MADANG_ROSTER", value_name = "FILE")]
     roster: Option<PathBuf>,
 

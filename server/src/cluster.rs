@@ -3,7 +3,8 @@
 //!
 //! [`uplink`] writes what rooms append, [`hearer`] hands the entries of all machines to the
 //! rooms, [`scripts`] holds the atomic Redis scripts, and [`keys`] the names of keys and
-//! channels. A room has its [`place`] in Redis, and what is private is [`sealed`] there.
+//! channels. A room has its [`place`] in Redis, and what is private is [`sealed`] there. Of a server
+//! that archives, an [`archivist`] has all public rooms opened.
 //!
 //! # Guarantees
 //!
@@ -36,7 +37,7 @@ use self::{
     place::LogPlace,
     restoring::OfferedState,
     room_log::{Log, next_seq},
-    scripts::StoredRoom,
+    scripts::{KeptState, StoredRoom},
     sealed::Sealed,
     server::{ClusterServer, OwnServer},
     sessions::Sessions,
@@ -65,6 +66,7 @@ pub(crate) mod server;
 mod keeping;
 mod uplink;
 mod hearer;
+mod archivist;
 mod guard;
 mod kicks;
 mod leases;
@@ -93,6 +95,8 @@ pub(crate) struct Cluster {
     jobs: Vec<Sender<Sending>>,
     follows: Sender<Hearing>,
     entries_kept_after: u64,
+    /// Which state a public room is opened with.
+    wanted: KeptState,
     server: OwnServer,
     node: String,
     timing: Timing,
@@ -122,13 +126,14 @@ struct ClusterThreads {
 }
 
 impl Cluster {
-    /// Connects and starts the threads.
+    /// Connects and starts the threads. A server that `archives` follows every public room.
     ///
     /// # Errors
     ///
     /// [`ClusterError`].
     pub(crate) fn start(
         config: &ClusterConfig,
+        archives: bool,
         metrics: &Arc<Metrics>,
     ) -> Result<Cluster, ClusterError> {
         let redis = Redis::at(&config.url, config.password.as_deref())?;
@@ -170,11 +175,15 @@ impl Cluster {
             .collect::<Result<_, io::Error>>()?;
         let server = OwnServer::default();
         let control = Arc::new(Control::new(redis.clone(), origin));
+        let start_archivist =
+            || archivist::start_archivist(redis.clone(), server.clone(), stopped.clone());
+        let (bell, archiving) = archives.then(start_archivist).transpose()?.unzip();
         let orders: Arc<OrderBook> = Arc::default();
         let line = ControlLine {
             control: control.clone(),
             orders: orders.clone(),
             jobs: uplinks[0].jobs.clone(),
+            bell,
         };
         let hearer = hearer::start_hearer(
             redis.clone(),
@@ -198,6 +207,7 @@ impl Cluster {
         let (jobs, mut writers): (_, Vec<_>) =
             uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
         writers.extend([naming, keeping]);
+        writers.extend(archiving);
         let threads =
             Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], writers, hearer }));
         Ok(Cluster {
@@ -208,6 +218,7 @@ impl Cluster {
             jobs,
             follows,
             entries_kept_after: config.entries_kept_after,
+            wanted: if archives { KeptState::First } else { KeptState::Last },
             server,
             node,
             timing,
@@ -310,6 +321,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// Identifies the cluster, by what all its servers know and nobody else can tell; a Redis that
+    /// has lost everything gets it back from them.
+    pub(crate) fn id(&self) -> String {
+        let (low, high) = self.nonce_key.parts();
+        let digest =
+            ring::digest::digest(&ring::digest::SHA256, format!("{low} {high}").as_bytes());
+        digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Identifies this run of this server.
     pub(crate) fn origin(&self) -> u64 {
         self.origin
@@ -377,7 +397,7 @@ impl Cluster {
         name: Option<&[u8]>,
     ) -> Result<Option<StoredRoom>, Unreachable> {
         let found = self.redis.connect().and_then(|mut connection| {
-            scripts::open_room(&mut connection, place, name, self.origin)
+            scripts::open_room(&mut connection, place, name, self.origin, self.wanted)
         });
         let found = found.map_err(|error| {
             tracing::warn!(%error, "failed to open a room in Redis");

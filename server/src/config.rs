@@ -70,8 +70,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// Where messages of public rooms are saved; `None` means nowhere. Default: `None`.
     pub journal: Option<JournalConfig>,
-    /// The cluster in which the server takes part; `None` means that it is alone. It can't be
-    /// combined with `journal`. Default: `None`.
+    /// The cluster in which the server takes part; `None` means that it is alone. With `journal`, it
+    /// archives the messages of all servers. Default: `None`.
     pub cluster: Option<ClusterConfig>,
     /// Maximum number of rooms, not counting the lobby. Default: 10,000.
     pub max_rooms: usize,

@@ -167,7 +167,8 @@ impl Shared {
         }
     }
 
-    /// Has the rooms looked at that nobody is in on this server, if it shares them with others.
+    /// Has the rooms looked at that nobody is in on this server, if it shares them with others. An
+    /// archive follows all public ones.
     pub(crate) fn look_for_deserted_rooms(&self) {
         if self.cluster.is_some() {
             let at = Instant::now() + self.config.empty_room_window;
@@ -183,6 +184,7 @@ impl Shared {
             match status.empty_since {
                 // Whoever was to end it may be gone, or Redis was away.
                 Some(_) => self.end_if_empty(&room),
+                None if room.kept_as().is_some() => {}
                 // Its owner's session will name another when it ends.
                 None if owner.is_some_and(|owner| self.users.numbered(owner).is_some()) => {}
                 None => {

@@ -4,18 +4,20 @@
 //! A room hands over what happened in a round and never waits ([`queue`]). One thread commits
 //! ([`writer`]) to a SQLite database ([`store`], [`schema`]), another reads it for members
 //! ([`reader`], [`past`]). At a start, [`kept`] is what the server before has left.
-//! A [`transcript`] is written of its [`pages`]. [`export`] and [`recover`] work without a running
+//! In a cluster, the journal is an archive ([`archived`]): nobody waits for it, and it restores
+//! nothing. A [`transcript`] is written of its [`pages`]. [`export`] and [`recover`] work without a running
 //! server.
 //!
 //! # Guarantees
 //!
 //! 1. An ack of a durable room says that its line is on disk, or, with `"durable":false`,
 //!    that it may not be.
-//! 2. A round never waits for the disk; a speaker does, before posting.
+//! 2. A round never waits for the disk; a speaker does, before posting, except in a cluster.
 //! 3. No id is given twice, whatever ended the server before.
 //! 4. Without `--data`, nothing is ever written.
 
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -55,6 +57,7 @@ mod row;
 pub mod store;
 pub(crate) mod kept;
 mod stays;
+mod archived;
 pub mod retention;
 pub(crate) mod queue;
 pub(crate) mod writer;
@@ -101,6 +104,8 @@ pub(crate) struct Journal {
     pub(crate) reader: Arc<Reader>,
     pub(crate) nonce_key: NonceKey,
     ids: Arc<EventIds>,
+    /// What an archive has.
+    archived: Option<Archived>,
     reach: Duration,
     watch: Arc<dyn Watch>,
     /// Called with the time when overdue acks must be [checked](Self::pay_overdue).
@@ -111,6 +116,23 @@ pub(crate) struct Journal {
 struct Threads {
     writer: JoinHandle<()>,
     reader: JoinHandle<()>,
+}
+
+/// What an archive has.
+struct Archived {
+    /// Whether it was begun by this server: what was said before is not missing.
+    is_new: bool,
+    /// Up to which id each room is recorded.
+    recorded_to: Mutex<HashMap<u64, u64>>,
+}
+
+/// Whose messages a journal saves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JournalOf {
+    /// Those of the rooms of this server.
+    Server,
+    /// Those of the rooms that it shares with others: an archive.
+    Cluster,
 }
 
 /// Why the journal can't start.
@@ -125,14 +147,15 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens the folder and starts the threads. Also returns what the previous server has left.
-    /// `ids` is raised above all ids ever given.
+    /// Opens the folder and starts the threads. Also returns what the previous server has left,
+    /// which is nothing in a cluster. `ids` is raised above all ids ever given.
     ///
     /// # Errors
     ///
     /// [`JournalError`].
     pub(crate) fn start(
         config: &JournalConfig,
+        of: JournalOf,
         ids: Arc<EventIds>,
         watch: Arc<impl Watch>,
         look_at: impl Fn(Instant) + Send + Sync + 'static,
@@ -143,15 +166,33 @@ impl Journal {
             database: database.clone(),
             cause: error.to_string(),
         };
-        store.end_attendance().map_err(failed)?;
-        let kept = store.kept().map_err(failed)?;
+        let (kept, archived) = match of {
+            JournalOf::Server => {
+                store.leave_cluster().map_err(failed)?;
+                store.end_attendance().map_err(failed)?;
+                (store.kept().map_err(failed)?, None)
+            }
+            JournalOf::Cluster => {
+                let recorded = store.recorded_to().map_err(failed)?;
+                let highest = recorded.values().copied().max().unwrap_or(0);
+                let kept = Leftover { highest, is_complete: true, ..Leftover::default() };
+                let is_new = recorded.is_empty();
+                (kept, Some(Archived { is_new, recorded_to: Mutex::new(recorded) }))
+            }
+        };
         let (low, high) = store.nonce_key().map_err(failed)?;
         // From here on, only a clean stop makes the history complete again.
-        let crashes = kept.crashes.clone();
-        store.write(&[Write::Started { crashes }]).map_err(failed)?;
+        if of == JournalOf::Server {
+            let crashes = kept.crashes.clone();
+            store.write(&[Write::Started { crashes }]).map_err(failed)?;
+        }
         let past = Past::open(&database).map_err(failed)?;
         ids.note(kept.highest + if kept.is_complete { 0 } else { UNKNOWN_IDS });
-        let (queue, reader) = (Arc::<WriteQueue<Creditor>>::default(), Arc::<Reader>::default());
+        let queue: Arc<WriteQueue<Creditor>> = match of {
+            JournalOf::Server => Arc::default(),
+            JournalOf::Cluster => Arc::new(WriteQueue::of_archive()),
+        };
+        let reader = Arc::<Reader>::default();
         let threads = Threads {
             writer: writer::start_writer(
                 store,
@@ -167,12 +208,18 @@ impl Journal {
             reader,
             nonce_key: NonceKey::new(low, high),
             ids,
+            archived,
             reach: config.reach,
             watch,
             look_at: Box::new(look_at),
             threads: Mutex::new(Some(threads)),
         };
         Ok((journal, kept))
+    }
+
+    /// Has this be the archive of that cluster: what the folder has of another past goes on no more.
+    pub(crate) fn archive(&self, cluster: String) {
+        self.write(Write::Archives { cluster });
     }
 
     /// Saves something that does not come from a room.
@@ -263,6 +310,17 @@ impl Journal {
 }
 
 impl Recorder for Journal {
+    fn is_waited_for(&self) -> bool {
+        self.archived.is_none()
+    }
+
+    fn recorded_to(&self, room: u64) -> Option<u64> {
+        let Archived { is_new, recorded_to } = self.archived.as_ref()?;
+        // A room that was made while the archive was away lacks its beginning.
+        let before = (!is_new).then(|| room.saturating_sub(1));
+        recorded_to.lock().get(&room).copied().or(before)
+    }
+
     fn wait_for_space(&self) {
         self.queue.wait_for_space();
     }
@@ -277,15 +335,24 @@ impl Recorder for Journal {
             let write = move |(name, attended)| Write::Attended { lesson, room, name, attended };
             attended.into_iter().map(write)
         });
+        // Which sessions have said what is for a restart; archives of the same rooms are equal.
+        let is_archive = self.archived.is_some();
         let events = round.events.drain(..).map(|recorded| Write::Event {
             room,
             event: recorded.event,
-            session: recorded.session,
+            session: if is_archive { 0 } else { recorded.session },
             nonce: recorded.nonce.map(|nonce| self.nonce_key.hash(&nonce)),
         });
+        let holes = round.holes.drain(..).map(|(first, last)| Write::Hole { room, first, last });
+        let archived = round.recorded_to.take().map(|recorded_to| {
+            if let Some(archived) = &self.archived {
+                archived.recorded_to.lock().insert(room, recorded_to);
+            }
+            Write::Archived { room, recorded_to }
+        });
         let highest = Write::Highest(self.ids.highest());
-        let writes = opened.into_iter().chain(events).chain(lasting).chain(attended);
-        let writes = writes.chain(ended).chain([highest]);
+        let writes = opened.into_iter().chain(events).chain(holes).chain(lasting).chain(attended);
+        let writes = writes.chain(ended).chain(archived).chain([highest]);
         self.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
     }
 

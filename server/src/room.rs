@@ -179,6 +179,16 @@ impl Room {
         self.recorder.as_ref().map(|_| self.opened)
     }
 
+    /// Whether an ack says that its message is on disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.waited_for().is_some()
+    }
+
+    /// What saves the room's messages, if speakers and acks wait for it.
+    fn waited_for(&self) -> Option<&dyn Recorder> {
+        self.recorder.as_deref().filter(|recorder| recorder.is_waited_for())
+    }
+
     /// When anything last happened in it, in milliseconds since 1970.
     pub(crate) fn happened_at(&self) -> i64 {
         self.happened_at.load(Ordering::Relaxed)
@@ -271,7 +281,7 @@ impl Room {
 
     /// Blocks a speaker while the disk or the room's log can't keep up.
     fn wait_to_speak(&self) {
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.waited_for() {
             recorder.wait_for_space();
         }
         if let Some(gate) = &self.gate {

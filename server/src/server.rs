@@ -30,7 +30,7 @@ use crate::{
     dialect::answer::Answer,
     doors::{Door, Doors},
     expiry::Due,
-    journal::{Journal, JournalError},
+    journal::{Journal, JournalError, JournalOf},
     metrics::Metrics,
     operator::{Operator, console::Console},
     room::{
@@ -164,16 +164,25 @@ impl Server {
             metrics: metrics.clone(),
             shared: OnceLock::new(),
         });
+        let journal_of = match config.cluster {
+            Some(_) => JournalOf::Cluster,
+            None => JournalOf::Server,
+        };
         let journal = match &config.journal {
             Some(journal) => {
                 let look_at = move |at| due.schedule(at, Due::OwedAcks);
-                Some(Journal::start(journal, Arc::clone(&ids), watch.clone(), look_at)?)
+                Some(Journal::start(journal, journal_of, Arc::clone(&ids), watch.clone(), look_at)?)
             }
             None => None,
         };
         let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
-        let start = |cluster| Cluster::start(cluster, &metrics).map(Arc::new);
+        let start = |cluster| Cluster::start(cluster, journal.is_some(), &metrics).map(Arc::new);
         let cluster = config.cluster.as_ref().map(start).transpose()?;
+        if let Some((journal, cluster)) = journal.as_ref().zip(cluster.as_ref()) {
+            journal.archive(cluster.id());
+        }
+        // With a cluster, Redis has the sessions and the states of rooms.
+        let kept = kept.filter(|_| cluster.is_none());
         let nonce_key = match (&cluster, &journal) {
             (Some(cluster), _) => cluster.nonce_key,
             (None, Some(journal)) => journal.nonce_key,

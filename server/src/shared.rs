@@ -32,8 +32,7 @@ use crate::{
     journal::{Journal, store::Write},
     metrics::Metrics,
     operator::console::Console,
-    room::directory::Rooms,
-    room::{By, Going, Op, Room},
+    room::{By, Going, Op, Room, directory::Rooms, recorder::Recorder as _},
     session::{Reading, Session, user_manager::UserManager},
     sync::Mutex,
     timekeeper::Timekeeper,
@@ -153,7 +152,7 @@ impl Shared {
     /// name.
     pub(crate) fn note_session(&self, session: &Session, room: Option<&Room>) {
         self.keep_session(session, room);
-        let (Some(journal), Some(token)) = (&self.journal, &session.token) else { return };
+        let (Some(journal), Some(token)) = (self.restart_journal(), &session.token) else { return };
         let room = room.and_then(Room::kept_as).unwrap_or_default();
         journal.write(Write::Session {
             session: session.number,
@@ -165,6 +164,12 @@ impl Shared {
             watching: session.is_watching(),
             muted: session.muted(),
         });
+    }
+
+    /// The journal, if the server restores itself from it after a restart: an archive saves only
+    /// messages.
+    fn restart_journal(&self) -> Option<&Journal> {
+        self.journal.as_deref().filter(|journal| journal.is_waited_for())
     }
 
     /// Whether connections at `door` are encrypted.
@@ -237,7 +242,7 @@ impl Shared {
                 room.settle_log();
             }
         }
-        if let (Some(journal), Some(_), false) = (&self.journal, &session.token, stops) {
+        if let (Some(journal), Some(_), false) = (self.restart_journal(), &session.token, stops) {
             journal.write(Write::SessionEnded { session: session.number });
         }
         // Those of a server that stops are waited for on the others.

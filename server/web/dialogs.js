@@ -48,12 +48,12 @@ export function showPerson(state, name, act) {
   dialog.showModal();
 }
 
-/** Everything about a room that is shortened elsewhere: `{title, topic, durable}`. `onSet` changes the topic. */
-export function showAbout({ title, topic, durable }, label, onSet) {
+/** Everything about a room that is shortened elsewhere: `{title, topic, isSaved}`. `onSet` changes the topic. */
+export function showAbout({ title, topic, isSaved }, label, onSet) {
   const dialog = byId("about");
   byId("about-title").textContent = title;
   byId("about-text").replaceChildren(...textNodes(topic === title ? "" : topic, null));
-  byId("about-recorded").hidden = !durable;
+  byId("about-recorded").hidden = !isSaved;
   const set = byId("set-topic");
   set.textContent = label;
   set.onclick = () => {
@@ -86,9 +86,9 @@ export function showMore(state, attention, sound, act) {
 }
 
 /** Asks for the format of a room's transcript; `onFormat` takes an argument of `/transcript`. */
-export function showTranscript({ durable }, onFormat) {
+export function showTranscript({ isSaved }, onFormat) {
   const dialog = byId("transcript");
-  byId("transcript-hint").textContent = word(durable ? "transcriptHint" : "transcriptRecent");
+  byId("transcript-hint").textContent = word(isSaved ? "transcriptHint" : "transcriptRecent");
   const formats = [["transcriptHtml", "html"], ["transcriptText", "txt"], ["transcriptJson", "jsonl"]];
   byId("transcript-formats").replaceChildren(...buttons(dialog, formats.map(([name, format]) => [name, () => onFormat(format)])));
   dialog.showModal();

@@ -47,7 +47,7 @@ export class Head {
     const { user, room, removed } = state;
     this.#composer.turn(room !== null || user === null);
     byId("show-invite").hidden = room === null;
-    byId("show-search").hidden = !state.durable;
+    byId("show-search").hidden = !state.isSaved;
     byId("removed").hidden = room !== null || user === null;
     if (removed) setText("removed-text", whyRemoved(removed));
     this.drawStatus();
@@ -55,13 +55,13 @@ export class Head {
 
   /** Further facts about the room; a private room's topic is its title. */
   #about() {
-    const { room, isPrivate, topic, locked, limit, durable } = this.#state;
+    const { room, isPrivate, topic, locked, limit, isSaved } = this.#state;
     if (room === null) return "";
     const parts = [
       isPrivate ? topic && word("privateRoom") : topic,
       locked && word("lockedMark"),
       limit !== null && word("limitMark", limit),
-      durable && word("recordedMark"),
+      isSaved && word("recordedMark"),
     ];
     return parts.filter(Boolean).join(" · ");
   }

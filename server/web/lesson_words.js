@@ -48,7 +48,7 @@ export function lessonWords({ sir, koBy, enBy, count }) {
     yes: ["네", "Yes"],
     no: ["아니요", "No"],
     answered: [(n, all) => `${all}명 중 ${n}명이 답했습니다`, (n, all) => `${n} of ${all} answered`],
-    waitingFor: [(n) => `아직 답하지 않은 사람 ${n}명`, (n) => `${n} not answered yet`],
+    waitingFor: [(n) => `아직 답하지 않은 사람 ${n}명`, (n) => `${n} yet to answer`],
     votes: [(n) => `${count(n)}표`, (n) => (n === 1 ? "1 vote" : `${count(n)} votes`)],
     slowButton: [(s) => (s === null ? "천천히" : `천천히 ${s}초`), (s) => (s === null ? "Slow" : `Slow ${s} s`)],
     listenButton: ["듣기", "Listen"],

@@ -122,7 +122,7 @@ function take(message) {
     case "entered": arrived(room); break;
     case "gap": if (news) past.fill(news); break;
     case "said":
-      if (news?.own && state.durable) {
+      if (news?.own && state.isSaved) {
         saving.said(news);
         showPending();
       }
@@ -321,7 +321,7 @@ function say(typed, whisperTo) {
   if (words === "") return null;
   const refusal = isCommand || whisperTo !== null ? null : classroom.refusal();
   if (refusal !== null) return refusal;
-  if (isCommand && is(words, "/search") && state.durable) {
+  if (isCommand && is(words, "/search") && state.isSaved) {
     search.find(split(words).argument);
     return null;
   }

@@ -102,7 +102,7 @@ export class Search {
 
   /** The room has changed: the results go. */
   reset() {
-    if (!this.#state.durable) this.#show(false);
+    if (!this.#state.isSaved) this.#show(false);
     this.#field.value = "";
     this.#clear();
     this.#status = "idle";

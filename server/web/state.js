@@ -43,7 +43,7 @@ export class State {
     this.keys = new Map();
     this.invite = null;
     /** Whether messages are saved on the server's disk. */
-    this.durable = false;
+    this.isSaved = false;
     /** The state of the lesson. */
     this.lesson = new Lesson();
     /** What is shown. */
@@ -194,10 +194,10 @@ export class State {
     this.cameAt = id + 1;
   }
 
-  #placed({ room, members, topic, owner, durable, locked, limit, removed, lesson }) {
+  #placed({ room, members, topic, owner, durable, archived, locked, limit, removed, lesson }) {
     this.room = room ?? null;
     this.lesson.take(lesson, this.room !== null && !this.isPrivate);
-    this.durable = durable ?? false;
+    this.isSaved = durable ?? archived ?? false;
     this.count = members;
     this.topic = topic ?? "";
     this.owner = owner ?? null;
@@ -228,7 +228,7 @@ export class State {
     this.lastId = event.id;
     this.#apply(event);
     const added = this.timeline.add(event, this.user);
-    if (event.type === "joined" && event.user === this.user && this.durable) {
+    if (event.type === "joined" && event.user === this.user && this.isSaved) {
       this.#push({ kind: "recorded", id: event.id, time: Date.parse(event.time) });
     }
     this.#trim();
@@ -327,7 +327,7 @@ export class State {
     if (reason === "restart") {
       this.restartedAt = to + 1;
       this.#push({ kind: "event", id: from, event: { type: "restarted" } });
-    } else if (this.durable) {
+    } else if (this.isSaved) {
       this.timeline.addHole(from, to);
     } else {
       return this.timeline.addGap({ from, to });
@@ -381,7 +381,7 @@ export class State {
   }
 
   #trim() {
-    this.timeline.trim(this.durable);
+    this.timeline.trim(this.isSaved);
   }
 }
 

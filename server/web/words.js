@@ -48,8 +48,8 @@ const WORDS = {
   replaced: ["다른 창에서 이어서 쓰고 있습니다.", "Continued in another window."],
   continueHere: ["여기서 계속하기", "Continue here"],
   kickedOut: [
-    (minutes) => `운영자가 내보냈습니다. ${minutes}분 뒤에 다시 들어올 수 있습니다.`,
-    (minutes) => `The operator removed you. You can come back in ${minutes} min.`,
+    (minutes) => `내보내졌습니다. ${minutes}분 뒤에 다시 들어올 수 있습니다.`,
+    (minutes) => `You were removed. You can come back in ${minutes} min.`,
   ],
   banned: ["이 서버에 들어올 수 없습니다.", "You are banned from this server."],
   kickedYou: [(by) => `${koBy(by)} 나를 이 방에서 내보냈습니다.`, (by) => `${enBy(by)} removed you from this room.`],

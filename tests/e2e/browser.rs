@@ -2,18 +2,18 @@
 //! `tests/browser`.
 
 use std::{
-    io::{self, BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
     process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use madang_server::{config::TeacherCode, journal::JournalConfig};
 use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 use rusqlite::Connection;
 use serde_json::json;
+use socket2::SockRef;
 
 use crate::deploy::{Nginx, free_address};
 
@@ -281,22 +281,11 @@ fn after_a_restart_everyone_is_back_with_what_was_said() {
 /// Waits until a program connects.
 #[track_caller]
 fn accept(listener: &TcpListener) -> TcpStream {
-    listener.set_nonblocking(true).expect("it can be set");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false).expect("it can be set");
-                stream.set_read_timeout(Some(PATIENCE)).expect("it can be set");
-                return stream;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                assert!(Instant::now() < deadline, "the program does not connect");
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) => panic!("failed to accept: {error}"),
-        }
-    }
+    // Linux applies it to accepting, too.
+    SockRef::from(listener).set_read_timeout(Some(PATIENCE)).expect("it can be set");
+    let (stream, _) = listener.accept().expect("the program connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+    stream
 }
 
 #[test]

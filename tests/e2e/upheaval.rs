@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -35,20 +35,37 @@ const ROUNDS: usize = 3;
 /// The owner's progress, which the speakers wait for.
 #[derive(Default)]
 struct Pace {
-    commands: AtomicUsize,
-    is_over: AtomicBool,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Progress {
+    commands: usize,
+    is_over: bool,
 }
 
 impl Pace {
     /// Waits until a speaker may begin its round. Returns whether it is the last round.
     fn wait_for(&self, round: usize) -> bool {
-        while !self.is_over.load(Ordering::SeqCst) {
-            if round / ROUNDS <= self.commands.load(Ordering::SeqCst) {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        true
+        let is_early = |it: &mut Progress| !it.is_over && round / ROUNDS > it.commands;
+        let progress = self.changed.wait_while(self.lock(), is_early);
+        progress.unwrap_or_else(PoisonError::into_inner).is_over
+    }
+
+    /// The owner has given so many commands.
+    fn note(&self, commands: usize) {
+        self.lock().commands = commands;
+        self.changed.notify_all();
+    }
+
+    fn end(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,7 +193,7 @@ struct EndOfFlood<'a>(&'a Pace);
 
 impl Drop for EndOfFlood<'_> {
     fn drop(&mut self) {
-        self.0.is_over.store(true, Ordering::SeqCst);
+        self.0.end();
     }
 }
 
@@ -230,7 +247,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
                 server.operate("/ban s5");
             }
             round += 1;
-            pace.commands.store(round, Ordering::SeqCst);
+            pace.note(round);
         }
         let ended = owner.command("/end");
         drop(end);

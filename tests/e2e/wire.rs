@@ -9,7 +9,7 @@ use madang_protocol::{
     text::Lang,
 };
 use madang_server::{admission::rate_limit::RateLimit, config::TeacherCode};
-use madang_tests::{TestClient, TestServer, WebSocketClient, told};
+use madang_tests::{NEVER, TestClient, TestServer, WebSocketClient, told};
 use serde_json::{Value, json};
 
 const IAC: u8 = 0xff;
@@ -466,6 +466,52 @@ fn members_who_look_on_get_no_line_late_while_others_flood() {
         let most = 5 + usize::try_from(began.elapsed().as_millis() / 200).expect("it is short");
         assert!(told <= most, "{told} of {most}");
     }
+}
+
+#[test]
+fn a_slow_reader_is_told_what_waits_before_the_gap_and_what_waited_at_the_end() {
+    const LINES: usize = 2_000;
+    let server = TestServer::start(|config| {
+        (config.rate_limit, config.stall_timeout) = (None, NEVER);
+        (config.outbox_bytes, config.unsent_bytes) = (32 * 1_024, 4 * 1_024);
+    });
+    let mut slow = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
+    slow.login_json("slow");
+    slow.send_json(json!({"type": "command", "line": "/wire on"}));
+    slow.expect("\"what\":\"connection\"");
+    let mut speaker = server.login("speaker");
+    for number in 0..LINES {
+        let line = format!("{number} {}\n", "x".repeat(500));
+        speaker.send(line.as_str()).expect(format!("[speaker] {line}"));
+    }
+    slow.widen_buffer();
+    slow.expect_line();
+    let (mut said, mut skipped, mut told) = (0, 0, Vec::new());
+    while said + skipped < LINES {
+        let message = slow.expect_json();
+        let number = |field: &str| message[field].as_u64().expect("a number") as usize;
+        match message["type"].as_str() {
+            Some("said") => said += 1,
+            Some("gap") => {
+                skipped += number("to") - number("from") + 1;
+                assert!(!told.is_empty(), "the gap comes before its explanation");
+            }
+            Some("wire") if message["what"] == "filling" => {
+                assert!(number("bytes") <= number("limit"), "{message}");
+                told.push(message["skipped"].as_u64().unwrap_or_default() as usize);
+            }
+            _ => {}
+        }
+    }
+    assert!(said > 0 && skipped > LINES / 2, "{said} said, {skipped} skipped");
+    assert!(told.iter().all(|told| *told <= skipped), "{told:?} of {skipped}");
+    let queue = loop {
+        let message = slow.expect_json();
+        if message["what"] == "queue" && message["skipped"] == skipped {
+            break message;
+        }
+    };
+    assert!(queue["milliseconds"].as_u64() > Some(0), "{queue}");
 }
 
 #[test]

@@ -4,27 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
-use super::{Attendee, Event, LessonNow, OpenPoll, RaisedHand, Time, WireNote, is_false};
-
-/// Some ids of a room that follow one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdRange {
-    /// The first.
-    pub from: u64,
-    /// The last.
-    pub to: u64,
-}
-
-/// Why events are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapReason {
-    /// The server was ended without a chance to write them; how many there were is not known.
-    Restart,
-    /// Another that this version does not know.
-    #[serde(other)]
-    Other,
-}
+use super::{
+    Attendee, Event, GapReason, IdRange, LessonNow, OpenPoll, RaisedHand, Time, WireNote, is_false,
+};
 
 /// Anything that the server sends to a JSON client, one object a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +47,10 @@ pub enum ServerMessage<'a> {
         /// Whether what is said in the room is kept on disk, and an ack means that it is there.
         #[serde(default, skip_serializing_if = "is_false")]
         durable: bool,
+        /// Whether what is said in the room is kept on this server's disk, though an ack does not
+        /// wait for it: the server is an archive of a cluster.
+        #[serde(default, skip_serializing_if = "is_false")]
+        archived: bool,
         /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,
@@ -98,6 +84,10 @@ pub enum ServerMessage<'a> {
         /// Whether what is said in the room is kept on disk, and an ack means that it is there.
         #[serde(default, skip_serializing_if = "is_false")]
         durable: bool,
+        /// Whether what is said in the room is kept on this server's disk, though an ack does not
+        /// wait for it: the server is an archive of a cluster.
+        #[serde(default, skip_serializing_if = "is_false")]
+        archived: bool,
         /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,

@@ -327,10 +327,9 @@ fn goodbye_text(goodbye: Goodbye) -> String {
         Goodbye::ServerFull => "Sorry, the server is full. Try again later.".into(),
         Goodbye::AddressFull => "Sorry, too many connections from your address.".into(),
         Goodbye::Banned => "You are banned from this server.".into(),
-        Goodbye::Kicked { seconds } => format!(
-            "The operator removed you. You can join again in {}.",
-            show_about(seconds, Lang::En)
-        ),
+        Goodbye::Kicked { seconds } => {
+            format!("You were removed. You can join again in {}.", show_about(seconds, Lang::En))
+        }
         Goodbye::RoomEnded => "The room was closed.".into(),
         Goodbye::Replaced => "This session continues on another connection.".into(),
         Goodbye::Internal => "Server error.".into(),

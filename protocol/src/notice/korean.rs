@@ -346,7 +346,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
         }
         Goodbye::Banned => "이 서버에서 추방되었습니다. / banned from this server".into(),
         Goodbye::Kicked { seconds } => format!(
-            "운영자가 내보냈습니다. {} 뒤에 다시 들어올 수 있습니다.",
+            "내보내졌습니다. {} 뒤에 다시 들어올 수 있습니다.",
             show_about(seconds, Lang::Ko)
         ),
         Goodbye::RoomEnded => "방이 닫혔습니다.".into(),

@@ -14,13 +14,15 @@ use madang_protocol::event::Time;
 use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
+    archivist::Bell,
     connection::{PATIENCE, Redis},
     control::{Control, ControlAnswer},
     guard::guarded,
-    keys::{CONTROL, ORDERS, published, wake_channel},
+    keys::{CONTROL, MADE, ORDERS, published, wake_channel},
     orders::OrderBook,
     place::LogPlace,
-    restoring, scripts,
+    restoring,
+    scripts::{self, KeptState},
     sealed::Sealed,
     server::{Given, OwnServer},
     sessions,
@@ -84,12 +86,14 @@ pub(super) fn start_hearer(
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
 }
 
-/// Where questions of other servers and answers to this one's go.
+/// Where questions of other servers go, answers to this one's, and the news of another room.
 pub(super) struct ControlLine {
     pub(super) control: Arc<Control>,
     /// The operator's orders, as this server knows them.
     pub(super) orders: Arc<OrderBook>,
     pub(super) jobs: Sender<Sending>,
+    /// Of the archivist, if this server archives.
+    pub(super) bell: Option<Bell>,
 }
 
 struct Hearer {
@@ -141,6 +145,10 @@ impl Hearer {
         channels.subscribe(&[CONTROL, ORDERS])?;
         for channel in self.followed.keys() {
             channels.subscribe(channel)?;
+        }
+        if let Some(bell) = &self.control.bell {
+            channels.subscribe(MADE)?;
+            ring(bell);
         }
         // What was appended while nobody listened. In a run that has not begun, orders may be missing
         // yet; the keeper reads them when it does.
@@ -227,6 +235,10 @@ impl Hearer {
             self.control.answer(message.get_payload_bytes(), &self.server);
             return Ok(());
         }
+        if let Some(bell) = self.control.bell.as_ref().filter(|_| channel == MADE) {
+            ring(bell);
+            return Ok(());
+        }
         if channel == ORDERS {
             let is_own = message.get_payload_bytes() == self.origin.to_string().as_bytes();
             // In a run that has not begun, the keeper reads them when it does.
@@ -279,7 +291,7 @@ impl Hearer {
             let entries = scripts::read_entries(reading, &follow.place.keys, follow.next)?;
             let Some(first) = entries.first() else { return Ok(last) };
             let handed_over = match first.number > follow.next {
-                true => follow.reload(reading, self.origin)?,
+                true => follow.reload(reading, self.origin, self.control.bell.is_some())?,
                 false => {
                     last = entries.last().map(|entry| entry.time);
                     entries.into_iter().try_for_each(|entry| follow.hand_over(entry))
@@ -353,11 +365,21 @@ impl Follow {
 
     /// Has the room go on from the state that is kept, because entries that it has not heard are
     /// gone from its log.
-    fn reload(&mut self, reading: &mut Connection, origin: u64) -> RedisResult<Result<(), Ended>> {
+    fn reload(
+        &mut self,
+        reading: &mut Connection,
+        origin: u64,
+        is_archive: bool,
+    ) -> RedisResult<Result<(), Ended>> {
         let Some(room) = self.room.upgrade() else { return Ok(Err(Ended(()))) };
-        let stored = scripts::open_room(reading, &self.place, None, origin)?;
-        let stored = stored.filter(|stored| stored.first == self.place.first);
-        let kept = stored.and_then(|stored| stored.snapshot);
+        let mut kept = None;
+        for wanted in [KeptState::First, KeptState::Last] {
+            if kept.is_none() && (is_archive || wanted == KeptState::Last) {
+                let stored = scripts::open_room(reading, &self.place, None, origin, wanted)?;
+                let stored = stored.filter(|stored| stored.first == self.place.first);
+                kept = stored.and_then(|stored| stored.snapshot);
+            }
+        }
         let kept = kept.and_then(|kept| self.place.read(Sealed::State, kept).ok());
         match kept.and_then(|kept| room.reload(&kept, self.next)) {
             Some(entry) => {
@@ -372,6 +394,11 @@ impl Follow {
             }
         }
     }
+}
+
+/// Has the archivist look, unless it was told to before.
+fn ring(bell: &Bell) {
+    let _ = bell.try_send(());
 }
 
 /// Has the other servers read the operator's orders again.
@@ -450,8 +477,12 @@ mod tests {
     fn a_question_whose_answer_panics_is_not_answered() {
         let redis = Redis::at("redis://localhost", None).expect("an address");
         let (jobs, queue) = crossbeam_channel::unbounded();
-        let line =
-            ControlLine { control: Arc::new(Control::new(redis, 1)), orders: Arc::default(), jobs };
+        let line = ControlLine {
+            control: Arc::new(Control::new(redis, 1)),
+            orders: Arc::default(),
+            jobs,
+            bell: None,
+        };
         let hear = || line.control.hear(b"2 7 0 0\nwho", |_| panic!("as the test asked"));
         assert!(guarded("answering", hear).is_none());
         line.answer(b"2 8 0 0\nwho", &OwnServer::default());

@@ -98,6 +98,12 @@ pub(super) fn lease(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:lease")
 }
 
+/// A set: the keys ([`RoomKeys::meta`]) of all public rooms.
+pub(super) const PUBLIC: &str = "madang:rooms";
+
+/// The channel on which archives are told that there is another public room.
+pub(super) const MADE: &str = "madang:rooms:made";
+
 /// A set: the keys ([`RoomKeys::meta`]) of the public rooms that a server has opened.
 pub(super) fn rooms(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:rooms")

@@ -20,7 +20,7 @@ use super::{
     place::LogPlace,
     restoring::OfferedState,
     room_log::next_seq,
-    scripts::{self, StoredRoom},
+    scripts::{self, KeptState, StoredRoom},
     sealed::{Seal, Sealed},
     uplink::{Sending, UPLINKS},
 };
@@ -68,7 +68,13 @@ impl Cluster {
             let mut place = LogPlace::lesson(key);
             let mark =
                 place.write(Sealed::Mark, (self.origin, next_seq(&self.last_seq)), MARK.into());
-            let stored = scripts::open_room(&mut connection, &place, Some(&mark), self.origin)?;
+            let stored = scripts::open_room(
+                &mut connection,
+                &place,
+                Some(&mark),
+                self.origin,
+                KeptState::Last,
+            )?;
             let StoredRoom { first, time, snapshot, .. } = stored.expect("it was made");
             place.first = first;
             let snapshot = match snapshot {

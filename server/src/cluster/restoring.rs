@@ -54,7 +54,9 @@ static RESTORE: LazyLock<Script> = LazyLock::new(|| {
         end
         redis.call('HSET', KEYS[4], 'entry', ARGV[4], 'snapshot', ARGV[5])
         if ARGV[6] == '0' then
+            redis.call('HSET', KEYS[4], 'base', ARGV[5])
             redis.call('SADD', KEYS[6], KEYS[1])
+            redis.call('SADD', KEYS[8], KEYS[1])
         else
             for at = 1, 4 do
                 redis.call('EXPIRE', KEYS[at], ARGV[6])
@@ -170,7 +172,7 @@ impl OfferedState {
         };
         RESTORE
             .key(&[&keys.meta, &keys.head, &keys.log, &keys.state])
-            .key((FLOOR, keys::rooms(origin), LESSON))
+            .key((FLOOR, keys::rooms(origin), LESSON, keys::PUBLIC))
             .arg(place.first)
             .arg(write(Sealed::Mark, self.name.as_bytes().to_vec()))
             .arg((time.as_millis(), entry))

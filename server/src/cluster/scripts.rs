@@ -6,7 +6,7 @@ use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult, Script, Value};
 
 use super::{
-    keys::{FLOOR, KICKS, NONCE_KEY, RUN, RoomKeys, dead, rooms},
+    keys::{FLOOR, KICKS, MADE, NONCE_KEY, PUBLIC, RUN, RoomKeys, dead, rooms},
     place::LogPlace,
 };
 use crate::{room::log::LogEntry, session::nonces::NonceKey};
@@ -14,8 +14,9 @@ use crate::{room::log::LogEntry, session::nonces::NonceKey};
 /// How many entries one read returns.
 const PART: usize = 500;
 
-/// Makes the room unless it exists or no name is given; returns its first state, and its kept
-/// state if there is one. Whom an earlier room of the name had kicked is kept out of the new one.
+/// Makes the room unless it exists or no name is given; returns its first state, and the state
+/// that is wanted, if it is kept. Whom an earlier room of the name had kicked is kept out of the new
+/// one.
 static OPEN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -27,19 +28,29 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
             local now = redis.call('TIME')
             local first = tonumber(now[1]) * 1000000 + tonumber(now[2])
             local floor = tonumber(redis.call('GET', KEYS[3]) or '0') + 1
-            first = string.format('%.0f', math.max(first, floor))
+            if first < floor then
+                first = floor
+                redis.call('SET', KEYS[3], string.format('%.0f', first))
+            end
+            first = string.format('%.0f', first)
             local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
-            meta = {ARGV[1], first, time, redis.call('HGET', KEYS[5], KEYS[1])}
+            meta = {ARGV[1], first, time, redis.call('HGET', KEYS[6], KEYS[1])}
             redis.call('HSET', KEYS[1], 'name', meta[1], 'first', meta[2], 'time', meta[3])
             if meta[4] then
                 redis.call('HSET', KEYS[1], 'kicks', meta[4])
-                redis.call('HDEL', KEYS[5], KEYS[1])
+                redis.call('HDEL', KEYS[6], KEYS[1])
             end
         end
         if ARGV[2] == '1' then
             redis.call('SADD', KEYS[4], KEYS[1])
+            if redis.call('SADD', KEYS[5], KEYS[1]) == 1 then
+                redis.call('PUBLISH', ARGV[4], '')
+            end
         end
         local snapshot = redis.call('HGET', KEYS[2], 'snapshot')
+        if ARGV[3] == '1' then
+            snapshot = redis.call('HGET', KEYS[2], 'base')
+        end
         return {meta[1], meta[2], meta[3], snapshot or '', meta[4] or ''}",
     )
 });
@@ -86,7 +97,8 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Keeps the state unless a later one is kept, and drops the entries before an earlier state once
-/// that is old enough.
+/// that is old enough. Of a public room, that state stays as the base of the entries that are left,
+/// so that an archive can carry out all of them.
 static KEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -98,11 +110,19 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
             return 0
         end
         redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'snapshot', ARGV[4])
-        if not kept[2] then
-            redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
-        elseif tonumber(ARGV[3]) - tonumber(kept[3]) >= tonumber(ARGV[6]) then
+        local old = kept[2] and tonumber(ARGV[3]) - tonumber(kept[3]) >= tonumber(ARGV[6])
+        if old then
             redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', tonumber(kept[2]) + 1))
+            local base = redis.call('HGET', KEYS[2], 'next')
+            if base then
+                redis.call('HSET', KEYS[2], 'base', base)
+            end
+        end
+        if old or not kept[2] then
             redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
+            if ARGV[5] == '0' then
+                redis.call('HSET', KEYS[2], 'next', ARGV[4])
+            end
         end
         if ARGV[5] ~= '0' then
             redis.call('EXPIRE', KEYS[1], ARGV[5])
@@ -128,17 +148,18 @@ static END: LazyLock<Script> = LazyLock::new(|| {
         if tonumber(ARGV[2]) > floor then
             redis.call('SET', KEYS[5], ARGV[2])
         end
+        redis.call('SREM', KEYS[8], KEYS[1])
         redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
         if ARGV[3] ~= '' then
             local now = redis.call('TIME')
             local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
-            local kept = redis.call('HGETALL', KEYS[8])
+            local kept = redis.call('HGETALL', KEYS[9])
             for at = 1, #kept, 2 do
                 if tonumber(string.match(kept[at + 1], '^%d+')) < time then
-                    redis.call('HDEL', KEYS[8], kept[at])
+                    redis.call('HDEL', KEYS[9], kept[at])
                 end
             end
-            redis.call('HSET', KEYS[8], KEYS[1], ARGV[3])
+            redis.call('HSET', KEYS[9], KEYS[1], ARGV[3])
         end
         return 1",
     )
@@ -157,6 +178,15 @@ pub(super) struct StoredRoom {
     /// Whom an earlier room of the name had kicked, as [`write_kicks`](super::kicks::write_kicks)
     /// wrote it.
     pub(super) kicks: Option<Vec<u8>>,
+}
+
+/// Which state of a room is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeptState {
+    /// The last one that is kept.
+    Last,
+    /// For an archive: the one before the first entry that is left.
+    First,
 }
 
 /// The outcome of an append.
@@ -202,12 +232,13 @@ pub(super) fn open_room(
     place: &LogPlace,
     name: Option<&[u8]>,
     origin: u64,
+    wanted: KeptState,
 ) -> RedisResult<Option<StoredRoom>> {
     let is_public = place.life().is_zero();
     let opened: Vec<Vec<u8>> = OPEN
         .key(&[&place.keys.meta, &place.keys.state])
-        .key((FLOOR, rooms(origin), KICKS))
-        .arg((name.unwrap_or_default(), is_public))
+        .key((FLOOR, rooms(origin), PUBLIC, KICKS))
+        .arg((name.unwrap_or_default(), is_public, is_public && wanted == KeptState::First, MADE))
         .invoke(connection)?;
     let Ok([name, first, time, snapshot, kicks]) = <[Vec<u8>; 5]>::try_from(opened) else {
         return Ok(None);
@@ -284,7 +315,7 @@ pub(super) fn forget_room(
 ) -> RedisResult<()> {
     let keys = &place.keys;
     END.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
-        .key((FLOOR, rooms(origin), dead(origin), KICKS))
+        .key((FLOOR, rooms(origin), dead(origin), PUBLIC, KICKS))
         .arg((place.first, next_id, kicks))
         .invoke(connection)
 }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use madang_protocol::room::RoomName;
+
 use super::orders::StandingOrder;
 use crate::{
     room::{Room, directory::Rooms},
@@ -65,6 +67,13 @@ pub(crate) trait ClusterServer: Send + Sync {
 
     /// The same later: rooms are told what is new to this server. Must not block.
     fn take_orders(&self, orders: &[StandingOrder]);
+
+    /// Opens a public room that exists, to archive it; false if it has to be tried again. Blocks
+    /// while the disk can't keep up.
+    fn archive_room(&self, name: &RoomName) -> bool;
+
+    /// All public rooms that exist are archived.
+    fn note_all_archived(&self);
 
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;

@@ -156,7 +156,7 @@ impl<'a> PostConnection<'a> {
         held.session.note_spoke(clock::now());
         shared.check_histories();
         shared.posters.note(owner_of(self.address), &held.session);
-        let kept = shared.journal.as_ref().filter(|_| room.kept_as().is_some());
+        let kept = shared.journal.as_ref().filter(|_| room.is_durable());
         Ok(Posted {
             token: held.session.token_text().to_owned(),
             durable: kept.map(|journal| journal.settle(Instant::now() + SAVING)),

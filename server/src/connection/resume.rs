@@ -128,6 +128,7 @@ impl Connection {
             topic: None,
             owner: None,
             durable: false,
+            archived: false,
             locked: false,
             limit: None,
             lesson: None,

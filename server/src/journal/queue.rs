@@ -4,7 +4,8 @@
 //! 1. Each debt MUST be paid once: by the commit it waits for, or by whoever finds it
 //!    overdue, never by both.
 //! 2. Handing over MUST NOT block: what has no space in bad times becomes a hole, which is
-//!    recorded when times are good again. In good times speakers wait before they post.
+//!    recorded when times are good again. In good times speakers wait before they post; for an
+//!    archive nobody waits, so that it may have a hole in good times too.
 //! 3. A debt MUST NOT be paid as durable unless the commit that holds its event succeeded.
 
 use std::{
@@ -21,6 +22,9 @@ use crate::sync::{Condvar, Mutex};
 
 /// Beyond this size, speakers in saved rooms wait.
 pub(crate) const MOST_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// Beyond this size, an archive's oldest events become holes.
+pub(crate) const MOST_ARCHIVE_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// How long an ack may be owed before it is sent without a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,6 +48,9 @@ pub(crate) struct WriteQueue<O> {
 }
 
 struct QueueState<O> {
+    most_bytes: usize,
+    /// Whether speakers wait for space.
+    is_waited_for: bool,
     waiting: VecDeque<Write>,
     waiting_bytes: usize,
     taken_bytes: usize,
@@ -120,8 +127,22 @@ pub(crate) struct WriteBatch {
 }
 
 impl<O> Default for WriteQueue<O> {
+    /// One that speakers wait for.
     fn default() -> Self {
+        WriteQueue::with(MOST_BYTES, true)
+    }
+}
+
+impl<O> WriteQueue<O> {
+    /// The queue of an archive, which nobody waits for but threads of its own.
+    pub(crate) fn of_archive() -> WriteQueue<O> {
+        WriteQueue::with(MOST_ARCHIVE_BYTES, false)
+    }
+
+    fn with(most_bytes: usize, is_waited_for: bool) -> WriteQueue<O> {
         let state = QueueState {
+            most_bytes,
+            is_waited_for,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             taken_bytes: 0,
@@ -172,7 +193,7 @@ impl<O: Owed> WriteQueue<O> {
     /// Blocks while the disk can't keep up; not while it fails, because waiting would not help.
     pub(crate) fn wait_for_space(&self) {
         let mut state = self.state.lock();
-        while state.is_full() && !state.is_degraded && !state.is_closing {
+        while state.bytes() > MOST_BYTES && !state.is_degraded && !state.is_closing {
             self.emptied.wait(&mut state);
         }
     }
@@ -257,8 +278,7 @@ impl<O: Owed> WriteQueue<O> {
 
     /// The size of the queue in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let state = self.state.lock();
-        state.waiting_bytes + state.taken_bytes
+        self.state.lock().bytes()
     }
 
     /// How many events were dropped for lack of space.
@@ -308,13 +328,18 @@ impl<O> QueueState<O> {
         since.map(|since| since + PATIENCE)
     }
 
-    fn is_full(&self) -> bool {
-        self.waiting_bytes + self.taken_bytes > MOST_BYTES
+    fn bytes(&self) -> usize {
+        self.waiting_bytes + self.taken_bytes
     }
 
-    /// While the disk fails, replaces the oldest events by gaps until the rest fits.
+    fn is_full(&self) -> bool {
+        self.bytes() > self.most_bytes
+    }
+
+    /// While the disk fails, or if nobody waits for it, replaces the oldest events by gaps until
+    /// the rest fits.
     fn make_space(&mut self) {
-        if !self.is_degraded {
+        if !self.is_degraded && self.is_waited_for {
             return;
         }
         let mut kept = VecDeque::new();

@@ -15,11 +15,12 @@ use super::{
 };
 
 /// The tables, with the keys for reading them in parts.
-const TABLES: [(&str, Option<&str>); 7] = [
+const TABLES: [(&str, Option<&str>); 8] = [
     ("fact", None),
     ("room", Some("room")),
     ("session", Some("session")),
     ("hole", None),
+    ("archived", None),
     ("lesson", Some("number")),
     ("attended", None),
     ("event", Some("id")),

@@ -72,6 +72,8 @@ impl Store {
              (SELECT 1 FROM event WHERE event.room = room.room)",
             [],
         )?;
+        transaction
+            .execute("DELETE FROM archived WHERE room NOT IN (SELECT room FROM room)", [])?;
         transaction.commit()?;
         self.give_back()?;
         Ok(true)

@@ -111,6 +111,11 @@ const STEPS: &[&str] = &[
     -- third of the time of writing.
     DROP INDEX event_by_time;
 ",
+    "
+    -- The rooms of a cluster that this is an archive of: up to which id everything is in `event` or
+    -- `hole`. The fact `cluster` says which cluster that is.
+    CREATE TABLE archived (room INTEGER PRIMARY KEY, recorded_to INTEGER NOT NULL);
+",
 ];
 
 /// The version of the current tables.

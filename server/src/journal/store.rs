@@ -2,6 +2,7 @@
 //! and reads what a starting server needs.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
@@ -14,6 +15,7 @@ use rusqlite::{
 };
 
 use super::{
+    archived::{begin_past, end_rooms},
     folder::{self, Folder, FolderError},
     row::Columns,
     schema::{self, SchemaError},
@@ -84,6 +86,12 @@ pub(crate) enum Write {
     Attended { lesson: Time, room: u64, name: String, attended: Attended },
     /// These ids of a room, both ends included, could not be saved.
     Hole { room: u64, first: u64, last: u64 },
+    /// Of a room that this is an archive of, everything up to that id is written, or a hole.
+    Archived { room: u64, recorded_to: u64 },
+    /// This is an archive of that cluster from now on: rooms that are not the cluster's end.
+    Archives { cluster: String },
+    /// The rooms of the cluster are these. Others have ended while it was not heard of.
+    Living { rooms: Vec<u64> },
     /// The highest id given in any room, including private ones.
     Highest(u64),
     /// The server has started: until it stops cleanly, something may be missing.
@@ -148,11 +156,15 @@ impl Store {
     pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
         let transaction = self.transaction(TransactionBehavior::Immediate)?;
         let (mut events, mut highest) = (Vec::with_capacity(EVENTS_AT_ONCE), None);
+        let mut archived = BTreeMap::new();
         for write in writes {
             match write {
                 Write::Event { .. } => events.push(write),
                 // Each round has one.
                 Write::Highest(id) => highest = highest.max(Some(*id)),
+                Write::Archived { room, recorded_to } => {
+                    archived.insert(*room, *recorded_to);
+                }
                 _ => carry_out(&transaction, write)?,
             }
             if events.len() == EVENTS_AT_ONCE {
@@ -173,6 +185,9 @@ impl Store {
         }
         if let Some(highest) = highest {
             carry_out(&transaction, &Write::Highest(highest))?;
+        }
+        for (room, recorded_to) in archived {
+            carry_out(&transaction, &Write::Archived { room, recorded_to })?;
         }
         transaction.commit()
     }
@@ -375,7 +390,9 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
     };
     match write {
         Write::Opened { room, name } => run(
-            "INSERT OR IGNORE INTO room (room, name) VALUES (?1, ?2)",
+            // A cluster's room goes on after the archive had ended it.
+            "INSERT INTO room (room, name) VALUES (?1, ?2) \
+             ON CONFLICT (room) DO UPDATE SET ended = NULL WHERE ended IS NOT NULL",
             params![number(*room), &**name],
         ),
         Write::Event { .. } => insert_events(connection, &[write]),
@@ -423,6 +440,16 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
             "INSERT OR REPLACE INTO hole (room, first, last) VALUES (?1, ?2, ?3)",
             params![number(*room), number(*first), number(*last)],
         ),
+        Write::Archived { room, recorded_to } => run(
+            "INSERT OR REPLACE INTO archived VALUES (?1, ?2)",
+            params![number(*room), number(*recorded_to)],
+        ),
+        Write::Archives { cluster } => begin_past(connection, Some(cluster)),
+        Write::Living { rooms } => {
+            let rooms: Vec<i64> = rooms.iter().map(|room| number(*room)).collect();
+            let rooms = serde_json::to_string(&rooms).expect("plain data");
+            end_rooms(connection, "room.room NOT IN (SELECT value FROM json_each(?1))", &[&rooms])
+        }
         Write::Highest(id) => run(
             "INSERT INTO fact VALUES ('highest', ?1) \
              ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",

@@ -27,7 +27,7 @@ struct Kept {
 
 /// By version, from 1 on. When a step is added to the tables, a database of the previous version
 /// is added here.
-const KEPT: [Kept; 4] = [
+const KEPT: [Kept; 5] = [
     Kept {
         bytes: include_bytes!("fixtures/version-1.db"),
         events: [13, 7],
@@ -48,6 +48,12 @@ const KEPT: [Kept; 4] = [
     },
     Kept {
         bytes: include_bytes!("fixtures/version-4.db"),
+        events: [16, 8],
+        lesson: [1, 2],
+        is_muted: true,
+    },
+    Kept {
+        bytes: include_bytes!("fixtures/version-5.db"),
         events: [16, 8],
         lesson: [1, 2],
         is_muted: true,

@@ -99,7 +99,7 @@ impl Executor {
         let (time, now) = (clock::now(), clock::steady_now());
         let opened = beginning.opened;
         let recording = |recorder| Recording::new(recorder, opened, name.clone());
-        let recording = context.recorder.map(recording);
+        let mut recording = context.recorder.map(recording);
         let mut history = History::new(name.clone(), context.metrics.clone());
         let events = match &mut beginning.shared {
             Some(shared) => std::mem::take(&mut shared.snapshot.events),
@@ -116,6 +116,10 @@ impl Executor {
             }
             None => (State::new(beginning, time), None),
         };
+        if let Some(recording) = recording.as_mut().filter(|_| logged.is_some()) {
+            recording.catch_up(history.events(), state.next_id());
+            recording.hand_over(&state);
+        }
         let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default(), Some(now))));
         Executor {
             number,
@@ -356,7 +360,7 @@ impl Executor {
         }
         self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
         let nonce = match &fact.change {
-            Change::Said { nonce, .. } if self.recording.is_some() => nonce.clone(),
+            Change::Said { nonce, .. } if self.is_durable() => nonce.clone(),
             _ => None,
         };
         if let Some(event) = fact.into_event(&self.name) {
@@ -402,7 +406,7 @@ impl Executor {
         match has_ended {
             true if is_told => self.end(),
             // If acks are owed, goodbyes must follow them, so the server sends these.
-            true if self.recording.is_some() => self.let_all_go(),
+            true if self.is_durable() => self.let_all_go(),
             true => self.dismiss_all(Goodbye::Shutdown),
             false => {}
         }

@@ -284,7 +284,7 @@ impl History {
     }
 
     /// All events, oldest first.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> + Clone {
         self.events.iter().map(|kept| &kept.event)
     }
 

@@ -15,6 +15,7 @@ use super::{
     fact::Fact,
     members::{Earlier, Leaver, Member},
     op::{By, Op},
+    recording::Recording,
     refusal::Refusal,
 };
 use crate::{
@@ -216,7 +217,8 @@ impl Executor {
             members: self.state.members().len(),
             topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: self.state.owner_name().map(Into::into),
-            durable: self.recording.is_some(),
+            durable: self.is_durable(),
+            archived: self.recording.is_some() && !self.is_durable(),
             locked: access.locked,
             limit: access.limit,
             lesson: self.lesson_now(session),
@@ -239,12 +241,18 @@ impl Executor {
             members: self.state.members().len(),
             topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: self.state.owner_name().map(Into::into),
-            durable: self.recording.is_some(),
+            durable: self.is_durable(),
+            archived: self.recording.is_some() && !self.is_durable(),
             locked: access.locked,
             limit: access.limit,
             lesson: self.lesson_now(session),
             nonce: nonce.map(Into::into),
         }
+    }
+
+    /// Whether an ack says that its message is on disk.
+    pub(super) fn is_durable(&self) -> bool {
+        self.recording.as_ref().is_some_and(Recording::is_waited_for)
     }
 
     /// The current lesson for a member, if it takes place in the room.

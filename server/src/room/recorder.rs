@@ -11,8 +11,16 @@ use crate::{delivery::outbox::Outbox, dialect::answer::Answer, session::Session}
 
 /// Saves what happens in public rooms.
 pub(crate) trait Recorder: Send + Sync {
+    /// Whether speakers wait for it, and acks until their messages are saved. An archive of rooms
+    /// that several machines share delays nobody.
+    fn is_waited_for(&self) -> bool;
+
     /// Blocks a speaker while the disk cannot keep up. Never called by a pump.
     fn wait_for_space(&self);
+
+    /// Up to which id everything is recorded of a room that several machines share, holes
+    /// included; `None` if its record begins with what it remembers.
+    fn recorded_to(&self, room: u64) -> Option<u64>;
 
     /// Takes over the events of a round, leaving its buffers empty. Never blocks.
     fn record(&self, round: &mut Round);
@@ -36,6 +44,11 @@ pub(crate) struct Round {
     pub(crate) is_first: bool,
     /// Announced events.
     pub(crate) events: Vec<Recorded>,
+    /// The first and last ids of events that nobody can tell any more, both included.
+    pub(crate) holes: Vec<(u64, u64)>,
+    /// Of a room that several machines share: with this round, everything up to this id is
+    /// recorded.
+    pub(crate) recorded_to: Option<u64>,
     /// The lasting part of the state as JSON, if it has changed.
     pub(crate) lasting: Option<String>,
     /// Changed attendance of the lesson that began at this time.
@@ -66,16 +79,26 @@ pub(crate) struct OwedAck {
 
 impl Round {
     pub(crate) fn new(room: u64, name: Arc<str>) -> Round {
-        let (events, owed) = (Vec::new(), Vec::new());
-        let is_first = true;
-        Round { room, name, is_first, events, lasting: None, attended: None, ended: None, owed }
+        Round {
+            room,
+            name,
+            is_first: true,
+            events: Vec::new(),
+            holes: Vec::new(),
+            recorded_to: None,
+            lasting: None,
+            attended: None,
+            ended: None,
+            owed: Vec::new(),
+        }
     }
 
     /// Whether there is nothing to save.
     pub(crate) fn is_empty(&self) -> bool {
-        let Round { events, lasting, attended, ended, owed, .. } = self;
+        let Round { events, holes, recorded_to, lasting, attended, ended, owed, .. } = self;
         let is_nothing_new = events.is_empty() && lasting.is_none() && attended.is_none();
-        is_nothing_new && ended.is_none() && owed.is_empty()
+        let is_nothing_missing = holes.is_empty() && recorded_to.is_none();
+        is_nothing_new && is_nothing_missing && ended.is_none() && owed.is_empty()
     }
 }
 

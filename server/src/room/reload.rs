@@ -32,6 +32,9 @@ impl Executor {
         let Snapshot { entry, time, state, events, heard } = snapshot;
         (self.time, self.state, self.changed) = (time, state, true);
         self.remember(events);
+        if let Some(recording) = &mut self.recording {
+            recording.catch_up(self.history.events(), self.state.next_id());
+        }
         let in_flight = self.logged().go_on_from(entry, time, heard);
         self.note_log_is_back();
         self.see_who_is_left(last_event);

@@ -33,6 +33,9 @@ impl Executor {
             return Err(refusal);
         }
         let Heard { said, repeated, refused } = self.state.hear(by, speeches, self.time);
+        // What is said now may push their nonces out.
+        let known = repeated.iter().map(|nonce| self.state.knows_nonce(number, nonce));
+        let known: Vec<Option<Option<u64>>> = known.collect();
         let mut acks = None;
         for fact in said {
             if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
@@ -40,8 +43,8 @@ impl Executor {
             }
             self.take_in(fact);
         }
-        for nonce in &repeated {
-            let id = self.state.knows_nonce(number, nonce).flatten();
+        for (nonce, known) in repeated.iter().zip(known) {
+            let id = known.or_else(|| self.state.knows_nonce(number, nonce)).flatten();
             self.acknowledge(session, nonce, id, &mut acks);
         }
         let mut result = Ok(());
@@ -113,7 +116,8 @@ impl Executor {
     ) {
         let member = self.members.of(session.number);
         let outbox = || member.map_or_else(|| session.outbox(), |it| Some(it.outbox.clone()));
-        match (&mut self.recording, member) {
+        let recording = self.recording.as_mut().filter(|recording| recording.is_waited_for());
+        match (recording, member) {
             // One that is repeated waits as well: what it repeats may not be there yet.
             (Some(recording), _) => recording.owe(OwedAck::new(session, outbox(), nonce, id)),
             (None, Some(member)) => acks
@@ -163,7 +167,7 @@ pub(crate) fn acknowledge_again(
 ) -> bool {
     let Some(id) = session.knows_nonce(nonce) else { return false };
     let ack = OwedAck::new(session, session.outbox(), nonce, id);
-    match recorder {
+    match recorder.filter(|recorder| recorder.is_waited_for()) {
         Some(recorder) => recorder.owe(ack),
         None => ack.pay(true),
     }

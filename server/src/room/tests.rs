@@ -455,6 +455,22 @@ fn a_repeated_nonce_is_acknowledged_with_its_id_and_says_nothing() {
 }
 
 #[test]
+fn a_repeated_nonce_has_its_id_though_what_comes_with_it_pushes_it_out() {
+    let room = room();
+    let alice = Person::new(1, "alice", Form::JSON);
+    room.enter(alice.coming()).expect("the room is open");
+    let speech = |number: u64| {
+        let nonce = Some(format!("c{number}"));
+        Speech { text: "x".into(), me: false, nonce, rendered_bytes: 64 }
+    };
+    room.say(&alice.session, (0..256).map(speech).collect());
+    room.say(&alice.session, (0..1).chain(256..512).map(speech).collect());
+    let text = alice.socket.text();
+    let first = "{\"type\":\"ack\",\"nonce\":\"c0\",\"id\":1001}";
+    assert_eq!(text.lines().filter(|line| *line == first).count(), 2, "{text}");
+}
+
+#[test]
 fn telling_allocates_nothing_for_each_member() {
     let allocations = [1, 500].map(|listeners| {
         let room = room();

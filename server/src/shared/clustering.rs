@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use madang_protocol::notice::Notice;
+use madang_protocol::{
+    notice::Notice,
+    room::{Destination, RoomName},
+};
 
 use super::Shared;
 use crate::{
@@ -25,12 +28,14 @@ use crate::{
         lesson,
         moderation::{mute_sessions, take_mute_of_all},
     },
+    journal::store::Write,
     room::{
         By, Op, Room,
         directory::Rooms,
         lesson::{Asker, LessonOp},
         log::{Follower, LogEntry},
         mailbox::Ended,
+        recorder::Recorder as _,
     },
     session::{
         Mute,
@@ -124,6 +129,27 @@ impl ClusterServer for Shared {
 
     fn take_orders(&self, orders: &[StandingOrder]) {
         self.take_over(orders, |mute, number| take_mute_of_all(&self.chat(), mute, number));
+    }
+
+    fn archive_room(&self, name: &RoomName) -> bool {
+        let Some(journal) = &self.journal else { return true };
+        journal.wait_for_space();
+        match self.rooms.reach(&Destination::Public(name.clone())) {
+            // It may have ended by now.
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(room = name.as_str(), ?error, "a room can't be archived yet");
+                false
+            }
+        }
+    }
+
+    fn note_all_archived(&self) {
+        if let Some(journal) = &self.journal {
+            let rooms = self.rooms.public();
+            let rooms = rooms.iter().filter_map(|room| room.kept_as()).collect();
+            journal.write(Write::Living { rooms });
+        }
     }
 
     fn answer(&self, question: &[u8]) -> Vec<u8> {

@@ -52,7 +52,7 @@ impl FailingDisk {
         fs::rename(new, &self.orders).expect("the folder is there");
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 

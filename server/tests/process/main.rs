@@ -26,6 +26,8 @@ mod cluster;
 mod cluster_proxy;
 #[cfg(target_os = "linux")]
 mod cluster_partition;
+#[cfg(target_os = "linux")]
+mod cluster_archive;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;

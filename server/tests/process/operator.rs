@@ -594,6 +594,7 @@ fn the_teachers_code_is_shown_for_half_a_minute_and_stays_nowhere() {
     let mut alice = join(address, "alice");
     // The typed command stays on the screen; what it shows is part of the prompt.
     terminal.screen.enter("/code");
+    let deadline = Instant::now() + PATIENCE;
     let code = loop {
         let row = terminal.shown();
         if let Some((_, code)) = row.split_once("teacher's code ")
@@ -601,6 +602,7 @@ fn the_teachers_code_is_shown_for_half_a_minute_and_stays_nowhere() {
         {
             break code.to_owned();
         }
+        assert!(Instant::now() < deadline, "{row}");
         thread::sleep(Duration::from_millis(20));
     };
     alice.say(&format!("/teach {code}"));

@@ -104,7 +104,7 @@ pub(super) fn ballot(poll: &OpenPoll<'_>, lang: Lang) -> String {
     format!("{}  {}", poll.question, choices.join("  "))
 }
 
-/// The hands, one a line, with how long each has been up.
+/// The hands, one per line, with how long each has been up.
 pub(super) fn listed(hands: &[RaisedHand<'_>], now: Time, lang: Lang, heading: String) -> String {
     let mut lines = vec![heading];
     for (at, hand) in hands.iter().enumerate() {

@@ -312,12 +312,8 @@ impl<'a> Chaos<'a> {
     /// Waits until every member has what it waits for, then lets them go.
     fn wind_down(&self) -> Result<()> {
         self.site.end();
-        let deadline = Instant::now() + WINDING_DOWN;
-        while self.site.calm() < self.members {
-            let calm = self.site.calm();
-            ensure!(Instant::now() < deadline, "only {calm} of {} are done", self.members);
-            thread::sleep(Duration::from_millis(10));
-        }
+        let calm = self.site.wait_for_calm(self.members, WINDING_DOWN);
+        ensure!(calm >= self.members, "only {calm} of {} are done", self.members);
         Ok(())
     }
 

@@ -93,11 +93,3 @@ impl Calm {
         }
     }
 }
-
-/// Reads nothing for a while, unless the run ends.
-pub(crate) fn stall(site: &Site, time: Duration) {
-    let until = Instant::now() + time;
-    while Instant::now() < until && !site.is_over() {
-        thread::sleep(Duration::from_millis(50));
-    }
-}

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::login::wait_for;
 use super::{
-    crowd::{Calm, Habits, STUCK, TEACHER, Visit, stall},
+    crowd::{Calm, Habits, STUCK, TEACHER, Visit},
     diary::{self, Ack, Diary, Sight},
     door::Door,
     link::Link,
@@ -303,7 +303,8 @@ impl JsonMember {
             Mishap::Cut => return Some(After::Ended),
             Mishap::HalfClose => link.finish(),
             Mishap::Stall(time) => {
-                stall(site, time);
+                // It reads nothing.
+                site.wait_for_end(time);
                 doings.progress_at = Instant::now();
             }
             Mishap::Drip => doings.drips = true,

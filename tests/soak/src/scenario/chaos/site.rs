@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -55,7 +55,6 @@ pub(crate) struct Site {
     changed: Condvar,
     is_over: AtomicBool,
     is_closed: AtomicBool,
-    calm: AtomicUsize,
     /// The teacher's code.
     pub(crate) code: String,
 }
@@ -69,6 +68,8 @@ struct SiteState {
     rooms: Vec<String>,
     /// By member: the name, and the index of the room.
     whereabouts: Vec<Option<(String, usize)>>,
+    /// How many members wait for nothing any more.
+    calm: usize,
 }
 
 #[derive(Clone)]
@@ -90,13 +91,13 @@ impl Site {
             private: vec![PrivatePlace::Vacant; ROOMS - PUBLIC.len()],
             rooms: PUBLIC.map(str::to_owned).to_vec(),
             whereabouts: vec![None; members],
+            calm: 0,
         };
         Site {
             state: Mutex::new(state),
             changed: Condvar::new(),
             is_over: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
-            calm: AtomicUsize::new(0),
             code,
         }
     }
@@ -209,6 +210,14 @@ impl Site {
     /// Nothing new is begun from now on.
     pub(crate) fn end(&self) {
         self.is_over.store(true, Ordering::SeqCst);
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits until nothing new is begun, but not longer than this.
+    pub(crate) fn wait_for_end(&self, time: Duration) {
+        let goes_on = |_: &mut SiteState| !self.is_over();
+        let _ended = self.changed.wait_timeout_while(self.lock(), time, goes_on);
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -228,12 +237,16 @@ impl Site {
 
     /// A member waits for nothing any more.
     pub(crate) fn calm_down(&self) {
-        self.calm.fetch_add(1, Ordering::SeqCst);
+        self.lock().calm += 1;
+        self.changed.notify_all();
     }
 
-    /// How many members wait for nothing any more.
-    pub(crate) fn calm(&self) -> usize {
-        self.calm.load(Ordering::SeqCst)
+    /// Waits until so many members wait for nothing any more, but not longer than this. Returns
+    /// how many they are.
+    pub(crate) fn wait_for_calm(&self, members: usize, time: Duration) -> usize {
+        let is_busy = |state: &mut SiteState| state.calm < members;
+        let waited = self.changed.wait_timeout_while(self.lock(), time, is_busy);
+        waited.unwrap_or_else(PoisonError::into_inner).0.calm
     }
 
     fn lock(&self) -> MutexGuard<'_, SiteState> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use madang_protocol::{notice::Notice, text::Lang};
 
 use super::{
-    crowd::{Calm, Habits, STUCK, Visit, stall},
+    crowd::{Calm, Habits, STUCK, Visit},
     diary::{self, Diary, Sight},
     door::Door,
     link::Link,
@@ -179,7 +179,8 @@ impl TextMember {
                     Mishap::Quit => talk.quits = true,
                     Mishap::HalfClose => link.finish(),
                     Mishap::Stall(time) => {
-                        stall(site, time);
+                        // It reads nothing.
+                        site.wait_for_end(time);
                         talk.awaited = talk.awaited.map(|(line, _)| (line, Instant::now()));
                     }
                     Mishap::Drip => talk.drips = true,

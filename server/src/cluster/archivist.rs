@@ -1,0 +1,86 @@
+//! The thread of a server that archives the cluster's messages: it has the server open every public
+//! room, whichever server made it, and hear it from the first entry that is left in its log. It
+//! looks at all of them when one is made, after the hearer has been away, and now and then.
+
+use std::{thread::JoinHandle, time::Duration};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use redis::{Connection, RedisResult};
+
+use super::{
+    connection::Redis,
+    keys::{PUBLIC, RoomKeys},
+    server::OwnServer,
+};
+
+/// How often it looks without being told to.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How long after a failure it looks again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Tells the thread to look.
+pub(super) type Bell = Sender<()>;
+
+/// Starts the thread; it ends when the sender of `stop` is dropped.
+pub(super) fn start_archivist(
+    redis: Redis,
+    server: OwnServer,
+    stop: Receiver<()>,
+) -> std::io::Result<(Bell, JoinHandle<()>)> {
+    // However often it is told to while it looks, it looks once more.
+    let (bell, rung) = bounded(1);
+    let archivist = Archivist { redis, server, connection: None };
+    let thread = std::thread::Builder::new()
+        .name("archivist".to_owned())
+        .spawn(move || archivist.run(&rung, &stop))?;
+    Ok((bell, thread))
+}
+
+struct Archivist {
+    redis: Redis,
+    server: OwnServer,
+    connection: Option<Connection>,
+}
+
+impl Archivist {
+    fn run(mut self, rung: &Receiver<()>, stop: &Receiver<()>) {
+        let mut wait = LOOK;
+        loop {
+            select! {
+                recv(rung) -> _ => {}
+                recv(stop) -> _ => return,
+                default(wait) => {}
+            }
+            wait = match self.look(stop) {
+                Ok(true) => LOOK,
+                Ok(false) => PAUSE,
+                Err(error) => {
+                    self.connection = None;
+                    tracing::warn!(%error, "failed to look for rooms to archive; trying again");
+                    PAUSE
+                }
+            };
+        }
+    }
+
+    /// Has every public room opened that is not open here; whether all are.
+    fn look(&mut self, stop: &Receiver<()>) -> RedisResult<bool> {
+        let Some(server) = self.server.get() else { return Ok(false) };
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.redis.connect()?),
+        };
+        let rooms: Vec<String> = redis::cmd("SMEMBERS").arg(PUBLIC).query(connection)?;
+        for name in rooms.iter().filter_map(|meta| RoomKeys::room_of(meta)) {
+            if stop.try_recv() != Err(TryRecvError::Empty) {
+                return Ok(false);
+            }
+            if !server.archive_room(&name) {
+                return Ok(false);
+            }
+        }
+        server.note_all_archived();
+        Ok(true)
+    }
+}
