@@ -604,10 +604,11 @@ fn a_member_kicked_from_the_lobby_is_sent_away_and_kept_out_at_every_door() {
         alice.expect_next("-- 운영자가 [bob]님을 내보냈습니다 --\n");
         let kicked = json!({"type": "kicked", "user": "bob", "seconds": 600});
         bob.expect_event(kicked, "-- 운영자가 [bob]님을 내보냈습니다 --");
+        // A teacher may have done it, so it does not say who.
+        let goodbye = told(Notice::Goodbye(Goodbye::Kicked { seconds: 600 }));
         let bye = match bob.speaks_json() {
             true => r#"{"type":"bye","reason":"kicked","seconds":600}"#,
-            // A teacher may have done it, so it does not say who.
-            false => &told(Notice::Goodbye(Goodbye::Kicked { seconds: 600 })).trim_end().to_owned(),
+            false => goodbye.trim_end(),
         };
         bob.expect_goodbye(&[bye]);
         server.console_expect("[bob] 퇴장 (127.0.0.1: 로비에서 내보냄)");
