@@ -14,6 +14,7 @@ pub(crate) mod archive;
 pub(crate) mod history;
 pub(crate) mod caller;
 pub(crate) mod elsewhere;
+mod locating;
 pub(crate) mod chat;
 pub(crate) mod moderation;
 mod people;

@@ -52,7 +52,7 @@ use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
 use refusal::Refusal;
 
-pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Missed, Question};
+pub(crate) use envelope::{Bearer, Closing, Coming, Going, Greeting, Last, Missed, Question};
 pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
 pub(crate) use speaking::{acknowledge_again, refuse_outside};
@@ -328,13 +328,12 @@ impl Room {
         answers.recv().map_err(|_| Ended(()))
     }
 
-    /// The sessions of its members, each with the server that it is connected to. Blocks until
-    /// they are there; may pump.
+    /// Its members. Blocks until they are there; may pump.
     ///
     /// # Errors
     ///
     /// [`Ended`] if the room has ended, and has no members.
-    pub(crate) fn bearers(&self) -> Result<Vec<(u64, u64)>, Ended> {
+    pub(crate) fn bearers(&self) -> Result<Vec<Bearer>, Ended> {
         let (told, answers) = bounded(1);
         self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Bearers { told })?;
         answers.recv().map_err(|_| Ended(()))

@@ -391,7 +391,7 @@ impl Keeper {
 pub(super) fn bury_in(redis: &Redis, room: &Room, own: u64) -> RedisResult<()> {
     // A room that has ended has no members.
     let bearers = room.bearers().unwrap_or_default();
-    let origins: HashSet<u64> = bearers.into_iter().map(|(_, origin)| origin).collect();
+    let origins: HashSet<u64> = bearers.into_iter().map(|bearer| bearer.origin).collect();
     let others: Vec<u64> = origins.into_iter().filter(|origin| *origin != own).collect();
     if others.is_empty() {
         return Ok(());
@@ -438,7 +438,7 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) 
         server.end_room_when_empty(&room);
         if step == BurialStep::Beginning {
             let bearers = room.bearers().unwrap_or_default();
-            present.extend(bearers.into_iter().map(|(session, _)| session));
+            present.extend(bearers.into_iter().map(|bearer| bearer.session));
         }
     }
     let is_known = match step {

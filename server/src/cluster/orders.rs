@@ -41,11 +41,17 @@ impl OrderBook {
     /// Tells Redis what it is still to be told; returns whether there was anything.
     pub(super) fn hand_over(&self, connection: &mut Connection) -> RedisResult<bool> {
         let untold = self.0.lock().untold.clone();
+        // At once: who reads one of them reads all.
+        let mut changes = redis::pipe();
+        changes.atomic();
         for (name, order) in &untold {
             match order {
-                Some(order) => write_order(connection, name, order)?,
-                None => remove_order(connection, name)?,
-            }
+                Some(order) => changes.hset(ORDERS, name, value_of(order)).ignore(),
+                None => changes.hdel(ORDERS, name).ignore(),
+            };
+        }
+        if !untold.is_empty() {
+            changes.exec(connection)?;
         }
         let mut orders = self.0.lock();
         // Another may have been given meanwhile under the same name.
@@ -81,11 +87,6 @@ impl OrderBook {
         }
         kept.into_values().collect()
     }
-}
-
-/// Keeps an order under this name, in place of an earlier one.
-fn write_order(connection: &mut Connection, name: &str, order: &StandingOrder) -> RedisResult<()> {
-    redis::cmd("HSET").arg(ORDERS).arg(name).arg(value_of(order)).query(connection)
 }
 
 /// Gives Redis an order that it may have lost, unless it has one of this name.

@@ -16,12 +16,7 @@ use madang_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    caller::{Caller, Reply},
-    chat::Chat,
-    lesson,
-    server::announce_here,
-};
+use super::{chat::Chat, lesson, server::announce_here};
 use crate::{
     clock,
     room::{By, Op},
@@ -213,37 +208,6 @@ pub(crate) struct Profile {
     pub(crate) is_stream: bool,
 }
 
-/// Somebody on any of the servers.
-pub(crate) enum Located {
-    Here(Arc<Session>),
-    Elsewhere(Box<Profile>),
-}
-
-impl Located {
-    /// The number of their session.
-    pub(crate) fn number(&self) -> u64 {
-        match self {
-            Located::Here(session) => session.number,
-            Located::Elsewhere(profile) => profile.session,
-        }
-    }
-
-    pub(crate) fn name(&self) -> UserName {
-        match self {
-            Located::Here(session) => session.name(),
-            Located::Elsewhere(profile) => profile.user.clone(),
-        }
-    }
-
-    /// Their profile, if it is not to be looked up here.
-    pub(crate) fn profile(self, chat: &Chat<'_>) -> Profile {
-        match self {
-            Located::Here(session) => Profile::of(chat, &session),
-            Located::Elsewhere(profile) => *profile,
-        }
-    }
-}
-
 impl Profile {
     pub(crate) fn of(chat: &Chat<'_>, session: &Session) -> Profile {
         Profile {
@@ -278,7 +242,7 @@ impl Finding {
 
 impl Findings {
     /// Of a server that is alone.
-    fn none() -> Findings {
+    pub(super) fn none() -> Findings {
         Findings { findings: Vec::new(), is_complete: true }
     }
 
@@ -290,57 +254,6 @@ impl Findings {
     pub(crate) fn one(self) -> Result<Finding, Notice<'static>> {
         let found = self.findings.into_iter().find(Finding::is_enough);
         found.ok_or(if self.is_complete { Notice::Nobody } else { Notice::Unanswered })
-    }
-}
-
-impl Caller<'_> {
-    /// Asks the other servers, if there are any.
-    pub(crate) fn ask_elsewhere(&self, inquiry: &Inquiry) -> Findings {
-        let once = self.session_number().zip(self.nonce);
-        self.chat.elsewhere.map_or_else(Findings::none, |others| others.ask(inquiry, once))
-    }
-
-    /// Has an order kept that was noted, and the other servers carry it out. Returns their answers,
-    /// and what the operator is to know if it is not certain that all of them have.
-    pub(crate) fn order_elsewhere(
-        &self,
-        inquiry: &Inquiry,
-    ) -> (Vec<Finding>, Option<Notice<'static>>) {
-        let Some(others) = self.chat.elsewhere else { return (Vec::new(), None) };
-        if !others.hand_orders_over() {
-            return (Vec::new(), Some(Notice::OrderWaits));
-        }
-        let Findings { findings, is_complete } = self.ask_elsewhere(inquiry);
-        others.announce_orders();
-        (findings, (!is_complete).then_some(Notice::Unanswered))
-    }
-
-    /// Finds somebody by their name, on any server.
-    ///
-    /// # Errors
-    ///
-    /// The refusal, if nobody has it.
-    pub(crate) fn locate(&self, name: &UserName) -> Result<Located, Reply> {
-        self.find_anywhere(name).map_err(|notice| self.refuse(&notice))
-    }
-
-    /// The same.
-    ///
-    /// # Errors
-    ///
-    /// Why nobody was found.
-    pub(crate) fn find_anywhere(&self, name: &UserName) -> Result<Located, Notice<'static>> {
-        if let Some(session) = self.chat.users.find(name) {
-            return Ok(Located::Here(session));
-        }
-        let found = match self.chat.elsewhere {
-            Some(others) => others.ask(&Inquiry::Find(name.clone()), None).one()?,
-            None => return Err(Notice::Nobody),
-        };
-        match found {
-            Finding::Person(profile) => Ok(Located::Elsewhere(profile)),
-            _ => Err(Notice::Nobody),
-        }
     }
 }
 
@@ -361,6 +274,7 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
                 Recipient::Named(name) => chat.users.find(name),
                 Recipient::Session(number) => chat.users.numbered(*number),
             };
+            let session = session.filter(|session| chat.users.stays(session));
             let Some(session) = session else { return Finding::Nobody };
             if to_teachers && !session.is_teacher() {
                 return Finding::NoTeacher;

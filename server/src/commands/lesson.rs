@@ -18,7 +18,7 @@ use super::{
     attendance,
     caller::{Caller, Membership, Reply, Standing},
     chat::Chat,
-    elsewhere::Located,
+    locating::Located,
     one_line, teacher,
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
 
 pub(super) use following::{become_teacher, note_watching, rename_in_lesson};
 pub(crate) use following::{
-    come_back, end_teaching, follow_up, know_elsewhere, leave_lesson, return_to_lesson,
+    come_back, end_teaching, follow_up, know_elsewhere, leave_from, leave_lesson, return_to_lesson,
 };
 pub(crate) use tally::send_tallies;
 

@@ -15,7 +15,9 @@ use madang_protocol::{
 use super::{
     caller::{Caller, Effect, Reply, Standing},
     chat::Chat,
-    elsewhere::{Finding, Inquiry, KeptOrder, Located, see_off_here},
+    elsewhere::{Finding, Inquiry, KeptOrder, see_off_here},
+    lesson,
+    locating::Located,
     rooms::check_admits,
 };
 use crate::{
@@ -27,8 +29,19 @@ use crate::{
 /// Removes somebody from the caller's room. The operator removes them from any room, and
 /// from the server if that is the lobby.
 pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let (other, chat) = (caller.locate(target)?, caller.chat);
-    let seconds = chat.kick_window.as_secs();
+    let (chat, seconds) = (caller.chat, caller.chat.kick_window.as_secs());
+    let other = match caller.find_anywhere(target) {
+        Ok(other) => other,
+        Err(notice) => {
+            let absent = caller.absent(target, notice)?;
+            let done = Done::Kicked { user: target.as_str(), seconds };
+            let result = caller.act(Op::Kick { session: absent.session, seconds });
+            if result.is_ok() {
+                lesson::leave_from(&chat, &absent);
+            }
+            return Ok(caller.settle(result, done));
+        }
+    };
     let op = Op::Kick { session: other.number(), seconds };
     let done = Done::Kicked { user: target.as_str(), seconds };
     if !caller.is_operator() {
@@ -104,18 +117,20 @@ pub(super) fn mute(
     target: &UserName,
     time: Option<Duration>,
 ) -> Result<Reply, Reply> {
-    let (other, chat) = (caller.locate(target)?, caller.chat);
+    let (other, chat) = (caller.find_anywhere(target), caller.chat);
     let mute = Mute { until: time.map(|time| clock::now().after(time)) };
     let seconds = time.map(|time| time.as_secs());
-    let op = Op::Mute { session: other.number(), mute, seconds };
     let done = Done::Muted { user: target.as_str(), seconds };
     if let Standing::Member(member) = caller.standing {
-        let result = caller.act(op);
+        let session = caller.number_of(target, other)?;
+        let result = caller.act(Op::Mute { session, mute, seconds });
         if let (Ok(()), Some((at, until)), Some(room)) = (&result, over_at(mute), member.room) {
-            chat.services.end_mute_at(at, until, room, other.number());
+            chat.services.end_mute_at(at, until, room, session);
         }
         return Ok(caller.settle(result, done));
     }
+    let other = other.map_err(|notice| caller.refuse(&notice))?;
+    let op = Op::Mute { session: other.number(), mute, seconds };
     match other {
         Located::Here(other) => {
             mute_everywhere(&chat, &other, mute);
@@ -150,20 +165,23 @@ fn over_at(mute: Mute) -> Option<(Instant, Time)> {
 
 /// Unmutes somebody in the caller's room; for the operator, everywhere.
 pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let other = caller.locate(target)?;
-    let op = Op::Unmute { session: other.number() };
+    let other = caller.find_anywhere(target);
     let done = Done::Unmuted { user: target.as_str() };
     if !caller.is_operator() {
         let muted = match &other {
-            Located::Here(session) => session.muted(),
-            Located::Elsewhere(profile) => profile.muted,
+            Ok(Located::Here(session)) => session.muted(),
+            Ok(Located::Elsewhere(profile)) => profile.muted,
+            Err(_) => None,
         };
-        let result = match caller.act(op) {
+        let session = caller.number_of(target, other)?;
+        let result = match caller.act(Op::Unmute { session }) {
             Ok(()) if muted.is_some() => Err(Refusal::MutedByOperator),
             result => result,
         };
         return Ok(caller.settle(result, done));
     }
+    let other = other.map_err(|notice| caller.refuse(&notice))?;
+    let op = Op::Unmute { session: other.number() };
     let other = match other {
         Located::Here(session) => session,
         Located::Elsewhere(profile) => {
@@ -302,8 +320,8 @@ pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
 
 /// Hands the caller's room over to somebody.
 pub(super) fn hand_over(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let other = caller.locate(target)?;
-    Ok(match caller.act(Op::Owner(other.number())) {
+    let session = caller.number_of(target, caller.find_anywhere(target))?;
+    Ok(match caller.act(Op::Owner(session)) {
         Ok(()) => caller.done_with(caller.begin()),
         Err(refusal) => caller.not_done(refusal),
     })

@@ -11,8 +11,9 @@ use madang_protocol::{
 
 use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
-    elsewhere::{Finding, Inquiry, Located, Recipient},
+    elsewhere::{Finding, Inquiry, Recipient},
     lesson,
+    locating::Located,
 };
 use crate::{
     clock,
@@ -25,7 +26,8 @@ use crate::{
 
 /// Whispers to somebody.
 pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Result<Reply, Reply> {
-    match caller.chat.users.find(target) {
+    let users = caller.chat.users;
+    match users.find(target).filter(|other| users.stays(other)) {
         Some(other) if caller.is_operator() => whisper_as_operator(caller, &other, text),
         Some(other) => whisper_to(caller, caller.member()?, &other, text),
         None => whisper_elsewhere(caller, Recipient::Named(target.clone()), target, text),
@@ -38,7 +40,8 @@ pub(super) fn answer_whisper(caller: &Caller<'_>, text: &str) -> Result<Reply, R
     let Some(LastWhisperer { session, user }) = member.session.last_whisperer() else {
         return Err(caller.refuse(&Notice::NoWhisper));
     };
-    match caller.chat.users.numbered(session) {
+    let users = caller.chat.users;
+    match users.numbered(session).filter(|other| users.stays(other)) {
         Some(other) => whisper_to(caller, member, &other, text),
         None => whisper_elsewhere(caller, Recipient::Session(session), &user, text),
     }

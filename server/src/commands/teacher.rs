@@ -11,8 +11,9 @@ use madang_protocol::{
 use super::{
     caller::{Caller, Effect, Reply},
     chat::Chat,
-    elsewhere::{Finding, Inquiry, Located},
+    elsewhere::{Finding, Inquiry},
     lesson,
+    locating::Located,
 };
 use crate::{admission::connection_table::owner_of, dialect::answer::Answer, session::Session};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use madang_protocol::event::Event;
+use madang_protocol::{event::Event, name::UserName};
 
 use super::{
     history::HistorySpan,
@@ -62,9 +62,9 @@ pub(super) enum Envelope {
     Remember {
         told: Sender<Vec<Event>>,
     },
-    /// Returns the members' sessions, each with the server that it is connected to.
+    /// Returns the members.
     Bearers {
-        told: Sender<Vec<(u64, u64)>>,
+        told: Sender<Vec<Bearer>>,
     },
     /// Returns the lesson's attendance.
     Attendance {
@@ -204,4 +204,12 @@ pub(crate) enum Question {
     },
     /// An answer that is known already, to be sent after all earlier messages.
     Answered(Answer),
+}
+
+/// A member, for those who ask from outside.
+pub(crate) struct Bearer {
+    pub(crate) session: u64,
+    pub(crate) user: UserName,
+    /// The server that it is, or was last, connected to.
+    pub(crate) origin: u64,
 }

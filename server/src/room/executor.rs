@@ -19,7 +19,7 @@ use madang_protocol::{
 
 use super::{
     Context, RoomStatus,
-    envelope::{Answered, Envelope},
+    envelope::{Answered, Bearer, Envelope},
     event_ids::EventIds,
     fact::{Change, Fact},
     history::{self, History},
@@ -269,7 +269,11 @@ impl Executor {
                 let _ = told.send(self.history.remembered(self.batch.events()));
             }
             Envelope::Bearers { told } => {
-                let bearers = self.state.members().in_order().map(|it| (it.session, it.origin));
+                let bearers = self.state.members().in_order().map(|it| Bearer {
+                    session: it.session,
+                    user: it.user.clone(),
+                    origin: it.origin,
+                });
                 // The requester is waiting for it.
                 let _ = told.send(bearers.collect());
             }

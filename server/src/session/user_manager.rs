@@ -219,6 +219,12 @@ impl UserManager {
         self.table.lock().sessions.get(&number).map(|entry| entry.session.clone())
     }
 
+    /// Whether a session goes on here: it does not end, and no other server has asked for it.
+    pub(crate) fn stays(&self, session: &Session) -> bool {
+        let table = self.table.lock();
+        table.sessions.get(&session.number).is_some_and(|entry| entry.holder != Holder::Ending)
+    }
+
     /// All sessions.
     pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
         self.table.lock().sessions.values().map(|entry| entry.session.clone()).collect()

@@ -8,17 +8,25 @@ use serde_json::json;
 
 use super::{Cluster, expect_said, join, next, node, private::make_room, say};
 
-/// Waits until the server has a ban, or none: its console lists them.
+/// Waits until the server's console lists this ban, and no other.
 #[track_caller]
-fn wait_for_bans(server: &TestServer, banned: &str) {
-    let (before, deadline) = (server.console().len(), Instant::now() + DEADLINE);
+fn wait_for_only_ban(server: &TestServer, banned: &str) {
+    let (deadline, end) = (Instant::now() + DEADLINE, Notice::Nobody.text(Lang::Ko));
     loop {
+        let before = server.console().len();
         server.operate("/bans");
-        let shown = server.console()[before..].to_owned();
-        if shown.contains(banned) {
+        // Answered after it.
+        server.operate("/whois nobody-at-all");
+        let mut shown = String::new();
+        while !shown.contains(&end) {
+            assert!(Instant::now() < deadline, "{shown}");
+            std::thread::yield_now();
+            shown = server.console()[before..].to_owned();
+        }
+        let bans = shown.lines().filter_map(|line| line.strip_prefix("  "));
+        if bans.eq([banned]) {
             return;
         }
-        assert!(Instant::now() < deadline, "{shown}");
     }
 }
 
@@ -110,7 +118,7 @@ fn orders_given_while_redis_is_away_hold_everywhere_once_it_is_back() {
         say(client, "refused");
         while next(client, "error")["code"] != "muted" {}
     }
-    wait_for_bans(&cluster.nodes[1], "mallory");
+    wait_for_only_ban(&cluster.nodes[1], "mallory");
     let late = node(&cluster.redis);
     for server in cluster.nodes.iter().chain([&late]) {
         check_banned(server, "mallory");

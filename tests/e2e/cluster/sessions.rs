@@ -325,6 +325,27 @@ fn a_session_that_was_kicked_from_the_lobby_is_kept_out_on_every_server_until_th
 
 #[test]
 #[ignore = "needs redis-server"]
+fn a_member_kicked_while_its_server_is_gone_is_told_so_on_another() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = Member::login(&cluster.nodes[1], "alice");
+    let mut bob = Member::login(&cluster.nodes[0], "bob");
+    let room = command(&mut alice.client, "/new", "entered")["room"].clone();
+    let key = command(&mut alice.client, "/invite", "invite")["key"].as_str().map(str::to_owned);
+    join(&mut bob.client, &format!("#{}", key.expect("a key")));
+    cluster.nodes[0].stop();
+    command(&mut alice.client, "/kick bob", "kicked");
+    bob.last = 0;
+    let welcome = bob.resume(&cluster.nodes[1], "lobby", 0);
+    assert_eq!(welcome["room"], Value::Null, "{welcome}");
+    let removed = &welcome["removed"];
+    assert_eq!(
+        (&removed["type"], &removed["by"], &removed["room"]),
+        (&json!("kicked"), &json!("alice"), &room)
+    );
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn a_reply_finds_its_way_whoever_has_moved_to_another_server() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };

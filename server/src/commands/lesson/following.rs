@@ -15,6 +15,7 @@ use super::{
 use crate::{
     commands::chat::Chat,
     dialect::answer::Answer,
+    room::Bearer,
     room::lesson::{Asker, LessonChange, LessonFact, LessonOp, timer_dues},
     session::{Session, teachers::code::TeacherCode},
 };
@@ -131,6 +132,14 @@ pub(crate) fn return_to_lesson(chat: &Chat<'_>, session: &Session) {
 pub(crate) fn leave_lesson(chat: &Chat<'_>, session: &Session) {
     if chat.rooms.lesson.is_running() {
         post(chat, &Asker::of(session), LessonOp::Leave);
+    }
+}
+
+/// Somebody has left the public rooms whose server is gone: their hand goes down.
+pub(crate) fn leave_from(chat: &Chat<'_>, absent: &Bearer) {
+    if chat.rooms.lesson.is_running() {
+        let pupils = [absent.session].into();
+        post(chat, &Asker::time(), LessonOp::Stranded { origin: absent.origin, pupils });
     }
 }
 
