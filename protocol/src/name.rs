@@ -17,6 +17,7 @@ use unicode_width::UnicodeWidthChar;
 use crate::invisible::is_invisible;
 use crate::josa::{Josa, with_josa};
 use crate::limits::{NAME_BYTES, NAME_COLUMNS, NAME_MARKS};
+use crate::notice::grouped;
 use crate::sanitize::is_mark;
 
 use looks::looks_of;
@@ -230,16 +231,21 @@ impl NameError {
                 format!("A name must begin with a letter or a digit (not {}).", visible(*found))
             }
             Self::Marks { found } => {
-                format!("One letter of that name has {found} marks; the limit is {NAME_MARKS}.")
+                format!(
+                    "One letter of that name has {} marks; the limit is {NAME_MARKS}.",
+                    grouped(*found)
+                )
             }
             Self::Columns { found } => format!(
-                "That name is {found} columns wide; the limit is {NAME_COLUMNS} \
+                "That name is {} columns wide; the limit is {NAME_COLUMNS} \
                  ({} Korean or {NAME_COLUMNS} English letters).",
+                grouped(*found),
                 NAME_COLUMNS / 2
             ),
             Self::Bytes { found } => format!(
-                "That name has {found} bytes; the limit is {NAME_BYTES}. Use fewer letters, \
-                 or fewer marks on them."
+                "That name has {} bytes; the limit is {NAME_BYTES}. Use fewer letters, \
+                 or fewer marks on them.",
+                grouped(*found)
             ),
             Self::Reserved => "That name is reserved for the server, or looks like one that is. \
                  Choose another."
@@ -269,16 +275,19 @@ impl NameError {
                 visible(*found)
             ),
             Self::Marks { found } => format!(
-                "글자 하나에 부호가 {found}개 붙어 있습니다. {NAME_MARKS}개까지 붙일 수 있습니다."
+                "글자 하나에 부호가 {}개 붙어 있습니다. {NAME_MARKS}개까지 붙일 수 있습니다.",
+                grouped(*found)
             ),
             Self::Columns { found } => format!(
                 "이름이 너무 깁니다. 한글 {}자, 영문 {NAME_COLUMNS}자까지 쓸 수 있습니다. \
-                 (이 이름은 {found}칸, 한글은 한 글자가 2칸)",
-                NAME_COLUMNS / 2
+                 (이 이름은 {}칸, 한글은 한 글자가 2칸)",
+                NAME_COLUMNS / 2,
+                grouped(*found)
             ),
             Self::Bytes { found } => format!(
-                "이름이 {found}바이트로 너무 깁니다. 글자나 부호를 줄이세요. \
-                 ({NAME_BYTES}바이트까지)"
+                "이름이 {}바이트로 너무 깁니다. 글자나 부호를 줄이세요. \
+                 ({NAME_BYTES}바이트까지)",
+                grouped(*found)
             ),
             Self::Reserved => "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. \
                  다른 이름을 고르세요."
@@ -657,6 +666,11 @@ mod tests {
             "이름이 100바이트로 너무 깁니다. 글자나 부호를 줄이세요. (96바이트까지)",
             "That name has 100 bytes; the limit is 96. Use fewer letters, or fewer marks on \
              them.",
+        );
+        check(
+            &"x".repeat(4_000),
+            "이름이 너무 깁니다. 한글 12자, 영문 24자까지 쓸 수 있습니다. (이 이름은 4,000칸, 한글은 한 글자가 2칸)",
+            "That name is 4,000 columns wide; the limit is 24 (12 Korean or 24 English letters).",
         );
         check(
             "관리자",

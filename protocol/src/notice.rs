@@ -137,6 +137,8 @@ pub enum Notice<'a> {
     SessionUnknown,
     /// There is no such room, or the key opens none.
     NoSuchRoom,
+    /// There is no public room of that name.
+    NoPublicRoom,
     /// The text after the `#` of a link is not a key.
     BrokenLink,
     /// At the prompt: the room that the login will join.

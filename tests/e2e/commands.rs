@@ -58,11 +58,7 @@ fn who_lists_another_public_room_and_no_private_one() {
         alice.expect_line();
         check(&mut alice, "/who MATH", say("대화 참여자 1명: bob", "1 here: bob"));
         check(&mut alice, "/누구 로비", say("대화 참여자 1명: alice", "1 here: alice"));
-        let no_room = say(
-            "그런 방이 없습니다. 링크가 틀렸거나 방이 닫혔습니다.",
-            "No such room. The link is wrong, or the room was closed.",
-        );
-        check(&mut alice, "/who chess", no_room);
+        check(&mut alice, "/who chess", &words(say, Notice::NoPublicRoom));
         bob.make_room();
         alice.send("/who private-0000\n");
         assert!(!alice.expect_line().contains("bob"));

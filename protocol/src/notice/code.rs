@@ -54,7 +54,7 @@ impl Notice<'_> {
             Notice::NothingSaid => "nothing_said",
             Notice::NotUtf8(_) => "not_utf8",
             Notice::SessionUnknown => "session_unknown",
-            Notice::NoSuchRoom => "no_such_room",
+            Notice::NoSuchRoom | Notice::NoPublicRoom => "no_such_room",
             Notice::Busy => "busy",
             Notice::NotKept => "not_kept",
             Notice::OutOfReach(_) => "out_of_reach",

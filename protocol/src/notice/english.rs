@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Goodbye, LessonNotice, Notice, help, list,
+    Goodbye, HttpNotice, LessonNotice, Notice, help, list,
     number::{HANGUL_BYTES, grouped},
     people, prefixed, share,
     utf8::not_utf8,
@@ -94,6 +94,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             text(&Notice::Lesson(LessonNotice::TeachersLink))
         }
         Notice::NoSuchRoom => "No such room. The link is wrong, or the room was closed.".into(),
+        Notice::NoPublicRoom => HttpNotice::NoPublicRoom.text(Lang::En),
         Notice::RangeTooWide(range) => {
             let share = match range.prefix_bits() {
                 0 => "all".into(),

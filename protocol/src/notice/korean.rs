@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    Goodbye, LessonNotice, Notice, help, list,
+    Goodbye, HttpNotice, LessonNotice, Notice, help, list,
     number::{HANGUL_BYTES, grouped},
     people, prefixed, share,
     utf8::not_utf8,
@@ -62,6 +62,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             text(&Notice::Lesson(LessonNotice::TeachersLink))
         }
         Notice::NoSuchRoom => "그런 방이 없습니다. 링크가 틀렸거나 방이 닫혔습니다.".into(),
+        Notice::NoPublicRoom => HttpNotice::NoPublicRoom.text(Lang::Ko),
         Notice::RangeTooWide(range) => {
             let share = match range.prefix_bits() {
                 0 => "모두".into(),

@@ -141,7 +141,7 @@ fn with_others(caller: &Caller<'_>, here: &[RoomSummary<'static>]) -> Vec<RoomSu
 fn reach_public(caller: &Caller<'_>, room: &RoomName) -> Result<Arc<Room>, Reply> {
     let reached = caller.chat.rooms.reach(&Destination::Public(room.clone()));
     let reached = reached.map_err(|error| caller.refuse(&not_made(error)))?;
-    reached.ok_or_else(|| caller.refuse(&Notice::NoSuchRoom))
+    reached.ok_or_else(|| caller.refuse(&Notice::NoPublicRoom))
 }
 
 /// Looks somebody up.
@@ -233,7 +233,7 @@ pub(super) fn ask(caller: &Caller<'_>, question: Question) -> Reply {
 /// The reply to a question that no room can answer: the caller is in none, or it has ended.
 pub(crate) fn unanswered(caller: &Caller<'_>, question: Question) -> Reply {
     match question {
-        Question::WhoThere { .. } => caller.refuse(&Notice::NoSuchRoom),
+        Question::WhoThere { .. } => caller.refuse(&Notice::NoPublicRoom),
         // There is nothing to wait for.
         Question::Ping { token } => {
             let mut answer = caller.begin();

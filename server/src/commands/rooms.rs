@@ -74,13 +74,16 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
 fn look_at(caller: &Caller<'_>, destination: Destination) -> Reply {
     let found = match &destination {
         Destination::Public(_) => match caller.chat.rooms.reach(&destination) {
-            Ok(found) => found,
-            Err(error) => return caller.refuse(&not_made(error)),
+            Ok(found) => found.ok_or(Notice::NoPublicRoom),
+            Err(error) => Err(not_made(error)),
         },
         // A link makes its user a member whom others see, so it is refused here.
-        Destination::Private(_) | Destination::Words(_) => None,
+        Destination::Private(_) | Destination::Words(_) => Err(Notice::NoSuchRoom),
     };
-    let Some(room) = found else { return caller.refuse(&Notice::NoSuchRoom) };
+    let room = match found {
+        Ok(room) => room,
+        Err(notice) => return caller.refuse(&notice),
+    };
     let status = room.status();
     let (members, topic) = (status.members, status.topic.as_deref());
     let done = Done::Looking { room: &room.name, members, topic };

@@ -204,7 +204,7 @@ pub(super) fn rejection_at(room: &Destination, notice: Notice<'_>, lang: Lang) -
 pub(super) fn rejection_of(notice: Notice<'_>, lang: Lang) -> Rejection {
     let status = match notice {
         Notice::NameInUse { .. } => StatusCode::Conflict,
-        Notice::NoSuchRoom => StatusCode::NotFound,
+        Notice::NoSuchRoom | Notice::NoPublicRoom => StatusCode::NotFound,
         Notice::NameBanned
         | Notice::Kicked { .. }
         | Notice::NameKicked { .. }

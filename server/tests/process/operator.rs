@@ -102,7 +102,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     terminal.enter("/help ban", "/ban ");
     terminal
         .enter("/who", "2 people\n  name   room   address    idle\n  alice  lobby  127.0.0.1  ");
-    terminal.enter("/who nowhere", &words(Notice::NoSuchRoom));
+    terminal.enter("/who nowhere", &words(Notice::NoPublicRoom));
     alice.say("/join math");
     alice.expect("[alice] joined.\n");
     terminal.enter("/rooms", "  lobby (1)\n  math (1)\n");
@@ -214,7 +214,7 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     // Nothing is on disk here.
     terminal.enter("/search one", &words(Notice::NotKept));
     terminal.enter("/leave", "Commands are now about the lobby");
-    terminal.enter("/join nowhere", &words(Notice::NoSuchRoom));
+    terminal.enter("/join nowhere", &words(Notice::NoPublicRoom));
 
     // The QR code too, in blanks with a background colour.
     terminal.enter("/invite", "  nc: nc 127.0.0.1 ");
