@@ -385,6 +385,8 @@ pub enum Notice<'a> {
     NoDownload(Option<&'a str>),
     /// To the operator: what was said is gone, from disk too: so many events.
     Forgotten(usize),
+    /// To the operator: what was said is gone on all servers, and soon in their archives.
+    ForgottenEverywhere,
     /// To the operator: it is not; why, in the system's words.
     NotForgotten(&'a str),
     /// To the operator: how to see a QR code.

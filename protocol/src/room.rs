@@ -4,6 +4,8 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     invisible::{is_invisible, trim_start},
     name::{NameError, NameKey, parse_shown, readings, spelling_of},
@@ -39,7 +41,8 @@ const MARK_DIGITS: usize = 4;
 
 /// The name of a public room, by the same rules as a [`UserName`](crate::name::UserName).
 /// Only the lobby has its name; `로비` is the lobby too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RoomName(Arc<str>);
 
 impl RoomName {
@@ -92,6 +95,20 @@ impl RoomName {
     /// The key for finding the room: the same for `Math`, `MATH` and `ｍａｔｈ`.
     pub fn key(&self) -> NameKey {
         spelling_of(&self.0)
+    }
+}
+
+impl TryFrom<String> for RoomName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<RoomName, NameError> {
+        RoomName::parse(&text)
+    }
+}
+
+impl From<RoomName> for String {
+    fn from(name: RoomName) -> String {
+        name.0.as_ref().to_owned()
     }
 }
 

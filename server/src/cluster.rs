@@ -21,6 +21,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use madang_protocol::{
+    event::Time,
     name::UserName,
     room::{RoomKey, RoomName},
 };
@@ -244,6 +245,15 @@ impl Cluster {
         is_enough: &dyn Fn(&[u8]) -> bool,
     ) -> Answers {
         self.control.ask(question, once, is_enough)
+    }
+
+    /// The time by Redis's clock, as events have it.
+    ///
+    /// # Errors
+    ///
+    /// If Redis can't be reached.
+    pub(crate) fn time(&self) -> Result<Time, Unreachable> {
+        self.control.use_connection(scripts::time).map_err(|_| Unreachable)
     }
 
     /// Takes an order of the operator under this name, or lifts it, to be kept in Redis. Never

@@ -27,7 +27,11 @@ use std::{
 
 use crossbeam_channel::{Sender, bounded};
 pub(crate) use madang_protocol::search;
-use madang_protocol::{event::Time, name::UserName, room::RoomName};
+use madang_protocol::{
+    event::Time,
+    name::{NameKey, UserName},
+    room::RoomName,
+};
 
 use self::{
     kept::Leftover,
@@ -124,6 +128,15 @@ struct Archived {
     is_new: bool,
     /// Up to which id each room is recorded.
     recorded_to: Mutex<HashMap<u64, u64>>,
+    /// Until when what was said was deleted since the start, by room and person.
+    deleted: Mutex<HashMap<(NameKey, Option<String>), Time>>,
+}
+
+impl Archived {
+    fn with(recorded_to: HashMap<u64, u64>) -> Archived {
+        let is_new = recorded_to.is_empty();
+        Archived { is_new, recorded_to: Mutex::new(recorded_to), deleted: Mutex::default() }
+    }
 }
 
 /// Whose messages a journal saves.
@@ -176,8 +189,7 @@ impl Journal {
                 let recorded = store.recorded_to().map_err(failed)?;
                 let highest = recorded.values().copied().max().unwrap_or(0);
                 let kept = Leftover { highest, is_complete: true, ..Leftover::default() };
-                let is_new = recorded.is_empty();
-                (kept, Some(Archived { is_new, recorded_to: Mutex::new(recorded) }))
+                (kept, Some(Archived::with(recorded)))
             }
         };
         let (low, high) = store.nonce_key().map_err(failed)?;
@@ -245,6 +257,17 @@ impl Journal {
         let (done, is_done) = bounded(1);
         self.queue.send_on_errand(Errand { room: room.clone(), name: name.cloned(), done });
         is_done.recv_timeout(queue::PATIENCE).unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// In an archive, deletes what was said in rooms with this name until then, or what one person
+    /// said, after what is still to be written; once, however often it is asked for.
+    pub(crate) fn forget_until(&self, room: &RoomName, name: Option<&UserName>, until: Time) {
+        let Some(archived) = &self.archived else { return };
+        let what = (room.key(), name.map(UserName::to_string));
+        if archived.deleted.lock().insert(what, until) != Some(until) {
+            let (room, name) = (room.clone(), name.cloned());
+            self.write(Write::Forget { room, name, until: Some(until) });
+        }
     }
 
     fn hand_over(
@@ -315,7 +338,7 @@ impl Recorder for Journal {
     }
 
     fn recorded_to(&self, room: u64) -> Option<u64> {
-        let Archived { is_new, recorded_to } = self.archived.as_ref()?;
+        let Archived { is_new, recorded_to, .. } = self.archived.as_ref()?;
         // A room that was made while the archive was away lacks its beginning.
         let before = (!is_new).then(|| room.saturating_sub(1));
         recorded_to.lock().get(&room).copied().or(before)
@@ -354,6 +377,10 @@ impl Recorder for Journal {
         let writes = opened.into_iter().chain(events).chain(holes).chain(lasting).chain(attended);
         let writes = writes.chain(ended).chain(archived).chain([highest]);
         self.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
+    }
+
+    fn forget_recorded(&self, room: RoomName, name: Option<UserName>) {
+        self.write(Write::Forget { room, name, until: None });
     }
 
     fn members_reach(&self, now: Time) -> Time {

@@ -76,6 +76,7 @@ mod executor;
 pub(crate) mod log;
 mod logged;
 mod reload;
+mod forgetting;
 mod following;
 mod ending;
 mod speaking;

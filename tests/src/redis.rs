@@ -102,8 +102,12 @@ impl TestRedis {
     }
 
     /// Its raw answer to a command.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
     #[track_caller]
-    fn ask(&self, command: &str) -> String {
+    pub fn ask(&self, command: &str) -> String {
         let mut stream = UnixStream::connect(self.socket()).expect("it runs");
         // `QUIT` makes it close the connection after the answer.
         write!(stream, "{command}\r\nQUIT\r\n").expect("it reads");

@@ -75,6 +75,7 @@ impl Notice<'_> {
             | Notice::Found { .. }
             | Notice::Transcript { .. }
             | Notice::Forgotten(_)
+            | Notice::ForgottenEverywhere
             | Notice::LoginPrompt
             | Notice::PressEnter
             | Notice::Help(_)

@@ -56,6 +56,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
                 .into()
         }
         Notice::Forgotten(count) => format!("Deleted {} saved events.", grouped(*count)),
+        Notice::ForgottenEverywhere => {
+            "Deleted from the memory of all servers; archives delete it from their disks, those that \
+             are away when they are back."
+                .into()
+        }
         Notice::NotForgotten(cause) => format!("Not deleted: {cause}"),
         Notice::NameInUse { proposal: None } => "That name is already in use.".into(),
         // On a line of its own: programs compare the first one.

@@ -110,6 +110,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Forgotten(count) => {
             format!("저장된 대화 {}건을 지웠습니다.", grouped(*count))
         }
+        Notice::ForgottenEverywhere => {
+            "모든 서버의 메모리에서 지웠습니다. 보관 서버는 디스크에서도 지우며, 꺼져 있는 서버는 다시 \
+             켜질 때 지웁니다."
+                .into()
+        }
         Notice::NotForgotten(cause) => format!("지우지 못했습니다: {cause}"),
         Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
         Notice::RoomFirst => {

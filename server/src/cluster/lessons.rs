@@ -199,7 +199,8 @@ impl LessonLog for LogOfLesson {
 
     fn keep(&self, snapshot: LessonSnapshot) {
         let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
-        self.send(Sending::Keep { place, seq, kept: Keeping::Lesson(Box::new(snapshot)) });
+        let kept = Keeping::Lesson(Box::new(snapshot));
+        self.send(Sending::Keep { place, seq, kept, forgets: false });
     }
 
     fn offer(&self, snapshot: LessonSnapshot) {

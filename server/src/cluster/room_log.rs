@@ -74,7 +74,14 @@ impl RoomLog for Log {
 
     fn keep(&self, snapshot: Snapshot) {
         let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
-        self.send(Sending::Keep { place, seq, kept: Keeping::Room(Box::new(snapshot)) });
+        let kept = Keeping::Room(Box::new(snapshot));
+        self.send(Sending::Keep { place, seq, kept, forgets: false });
+    }
+
+    fn forget_before(&self, snapshot: Snapshot) {
+        let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
+        let kept = Keeping::Room(Box::new(snapshot));
+        self.send(Sending::Keep { place, seq, kept, forgets: true });
     }
 
     fn offer(&self, name: &Arc<str>, snapshot: Snapshot) {

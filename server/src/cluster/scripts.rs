@@ -132,6 +132,28 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Keeps the state unless a later one is kept, and drops all that led there: earlier states and
+/// entries.
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        if redis.call('HGET', KEYS[1], 'first') ~= ARGV[1] then
+            return 0
+        end
+        local kept = redis.call('HMGET', KEYS[2], 'entry', 'mark', 'marked')
+        local entry = tonumber(ARGV[2])
+        redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', entry + 1))
+        redis.call('HSET', KEYS[2], 'base', ARGV[4])
+        if not kept[1] or tonumber(kept[1]) < entry then
+            redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'snapshot', ARGV[4])
+        end
+        if not kept[2] or tonumber(kept[2]) < entry then
+            redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3], 'next', ARGV[4])
+        end
+        return 1",
+    )
+});
+
 /// Ends the room, unless another of the same name was made since, or this server counts as dead.
 /// Its kicks are kept, and those of other rooms that are over are dropped.
 static END: LazyLock<Script> = LazyLock::new(|| {
@@ -292,6 +314,21 @@ pub(super) fn keep(
         .arg(written)
         .arg(place.life().as_secs())
         .arg(kept_for.as_millis() as u64)
+        .invoke(connection)
+}
+
+/// Keeps the state after an entry of this number and time of a public room as the earliest one.
+pub(super) fn forget_before(
+    connection: &mut Connection,
+    place: &LogPlace,
+    (entry, time): (u64, Time),
+    written: &[u8],
+) -> RedisResult<()> {
+    let keys = &place.keys;
+    FORGET
+        .key(&[&keys.meta, &keys.state, &keys.log])
+        .arg((place.first, entry, time.as_millis()))
+        .arg(written)
         .invoke(connection)
 }
 

@@ -48,7 +48,9 @@ pub(super) enum Sending {
         since: Instant,
     },
     /// A state; it takes a `seq` as entries do.
-    Keep { place: Arc<LogPlace>, seq: u64, kept: Keeping },
+    ///
+    /// If it `forgets`, what led there is dropped.
+    Keep { place: Arc<LogPlace>, seq: u64, kept: Keeping, forgets: bool },
     /// That the room is still followed.
     LetLive(Weak<LogPlace>),
     /// The end of the room.
@@ -192,9 +194,18 @@ impl Writer {
                 }
                 Ok(())
             }
-            Sending::Keep { place, seq, kept } => {
+            Sending::Keep { place, seq, kept, forgets } => {
                 let written = place.write(Sealed::State, (self.origin, *seq), kept.write());
-                scripts::keep(connection, place, kept.after(), &written, self.entries_kept_for)
+                match forgets {
+                    true => scripts::forget_before(connection, place, kept.after(), &written),
+                    false => scripts::keep(
+                        connection,
+                        place,
+                        kept.after(),
+                        &written,
+                        self.entries_kept_for,
+                    ),
+                }
             }
             Sending::LetLive(place) => {
                 place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))

@@ -7,13 +7,20 @@ use madang_protocol::{
     event::{Event, ServerMessage, Time},
     name::UserName,
     notice::Notice,
-    room::RoomName,
+    room::{Destination, RoomName},
 };
 
-use super::caller::{Caller, Reply, Standing};
+use super::{
+    caller::{Caller, Reply, Standing},
+    elsewhere::{Elsewhere, Forgetting, KeptOrder},
+};
 use crate::{
     dialect::HistoryHead,
-    room::{HistorySpan, Room},
+    room::{
+        By, HistorySpan, Op, Room,
+        lesson::{Asker, LessonOp},
+        refusal::Refusal,
+    },
     session::{Hidden, Reading},
     sync::Mutex,
 };
@@ -37,6 +44,10 @@ pub(crate) trait Archive {
     ///
     /// The system's error message.
     fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String>;
+
+    /// The same for an archive of several servers, which deletes it after what it has still to write.
+    /// Does not block.
+    fn forget_later(&self, forgetting: &Forgetting);
 
     /// Each public room that ever had this name, as it is kept, oldest first. Blocks until they
     /// are known; none if they can't be read.
@@ -188,9 +199,43 @@ pub(super) fn forget(
     room: &RoomName,
     name: Option<&UserName>,
 ) -> Result<Reply, Reply> {
+    if let Some(others) = caller.chat.elsewhere {
+        return forget_everywhere(caller, others, room, name);
+    }
     let archive = caller.chat.archive.ok_or_else(|| caller.refuse(&Notice::NotKept))?;
     match archive.forget(room, name) {
         Ok(count) => Ok(caller.tell(&Notice::Forgotten(count))),
         Err(cause) => Err(caller.refuse(&Notice::NotForgotten(&cause))),
     }
+}
+
+/// The same on all servers: from their memories, in the order of what is said there, and from the
+/// archives, also those that are away.
+fn forget_everywhere(
+    caller: &Caller<'_>,
+    others: &dyn Elsewhere,
+    room: &RoomName,
+    name: Option<&UserName>,
+) -> Result<Reply, Reply> {
+    let unavailable = || caller.refuse(&Notice::Unavailable);
+    let rooms = caller.chat.rooms;
+    let until = others.time().ok_or_else(unavailable)?;
+    let forgetting = Forgetting { room: room.clone(), name: name.cloned(), until };
+    others.note(&KeptOrder::Forget(forgetting.clone()));
+    others.hand_orders_over();
+    let living = rooms.reach(&Destination::Public(room.clone())).map_err(|_| unavailable())?;
+    if let Some(living) = living {
+        match living.act(By::Operator, Op::Forget { name: name.cloned() }) {
+            // One that has just ended is remembered by nobody.
+            Ok(()) | Err(Refusal::Ended) => {}
+            Err(refusal) => return Err(caller.not_done(refusal)),
+        }
+    }
+    let (operator, of) = (Asker::new(By::Operator, None), name.cloned());
+    // Without a lesson, there are no hands.
+    let _ = rooms.lesson.act(&operator, LessonOp::ForgetHandTexts { of }, Vec::new);
+    // Rooms of that name that have ended are in no log.
+    caller.chat.archive.into_iter().for_each(|archive| archive.forget_later(&forgetting));
+    others.announce_orders();
+    Ok(caller.tell(&Notice::ForgottenEverywhere))
 }

@@ -12,6 +12,7 @@ use madang_protocol::{
     event::{RoomSummary, Time},
     name::UserName,
     notice::{Goodbye, Notice},
+    room::RoomName,
     words::RoomWords,
 };
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ use crate::{
     room::{By, Op},
     session::{Mute, Sender, Session, Whispered, Whisperer},
 };
+
+/// How long archives that are away are waited for with what they are to delete.
+const FORGETS_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// The other servers.
 pub(crate) trait Elsewhere {
@@ -41,6 +45,9 @@ pub(crate) trait Elsewhere {
 
     /// Has the other servers read them, after they were asked to carry them out.
     fn announce_orders(&self);
+
+    /// The time by the clock of all servers' events; `None` if it can't be reached.
+    fn time(&self) -> Option<Time>;
 }
 
 /// An order of the operator that holds on servers that start later, too.
@@ -50,6 +57,18 @@ pub(crate) enum KeptOrder {
     Ban { banned: Banned, until: Option<Time> },
     /// Everyone is muted, or nobody any more; as the order with this number.
     MuteAll { mute: Option<Mute>, number: u64 },
+    /// For archives that are away: to delete what was said in a room until then.
+    Forget(Forgetting),
+}
+
+/// What to delete in archives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Forgetting {
+    pub(crate) room: RoomName,
+    /// Only what this person said.
+    pub(crate) name: Option<UserName>,
+    /// Only what was said until then.
+    pub(crate) until: Time,
 }
 
 impl KeptOrder {
@@ -59,6 +78,10 @@ impl KeptOrder {
             KeptOrder::Ban { banned: Banned::Name(name), .. } => format!("ban {}", name.spelling()),
             KeptOrder::Ban { banned: Banned::Address(range), .. } => format!("ban {range}"),
             KeptOrder::MuteAll { .. } => "mute all".to_owned(),
+            KeptOrder::Forget(Forgetting { room, name, .. }) => {
+                let name = name.as_ref().map_or("", UserName::as_str);
+                format!("forget {} {name}", room.key())
+            }
         }
     }
 
@@ -67,6 +90,7 @@ impl KeptOrder {
         match self {
             KeptOrder::Ban { until, .. } => *until,
             KeptOrder::MuteAll { mute, .. } => mute.and_then(|mute| mute.until),
+            KeptOrder::Forget(Forgetting { until, .. }) => Some(until.after(FORGETS_FOR)),
         }
     }
 }

@@ -64,7 +64,8 @@ struct QueueState<O> {
     /// Events dropped for lack of space, by room and first id: the last id.
     holes: BTreeMap<(u64, u64), u64>,
     lost_events: u64,
-    errands: Vec<Errand>,
+    /// Each with the number of the last batch that holds what was handed over before.
+    errands: Vec<(u64, Errand)>,
     is_degraded: bool,
     is_closing: bool,
 }
@@ -186,7 +187,9 @@ impl<O: Owed> WriteQueue<O> {
 
     /// Requests a deletion, to be done after the queued writes.
     pub(crate) fn send_on_errand(&self, errand: Errand) {
-        self.state.lock().errands.push(errand);
+        let mut state = self.state.lock();
+        let after = state.next_batch;
+        state.errands.push((after, errand));
         self.filled.notify_all();
     }
 
@@ -211,8 +214,15 @@ impl<O: Owed> WriteQueue<O> {
                     return Taken::End;
                 }
                 break;
-            } else if let Some(errand) = state.errands.pop() {
+            } else if state
+                .errands
+                .last()
+                .is_some_and(|(after, _)| is_empty || *after < state.next_batch)
+            {
+                let (_, errand) = state.errands.pop().expect("there is one");
                 return Taken::Errand(errand);
+            } else if !state.errands.is_empty() {
+                break;
             } else if is_empty && now >= idle_at {
                 return Taken::Idle;
             } else if is_empty {

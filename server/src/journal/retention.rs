@@ -3,7 +3,7 @@
 //! space is released.
 
 use madang_protocol::{event::Time, name::UserName, room::RoomName};
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::store::{Store, each_room};
 
@@ -91,54 +91,33 @@ impl Store {
         rooms.collect()
     }
 
-    /// Deletes all events of these rooms, or those of and about one name, the texts of raised
-    /// hands, and their traces in the write-ahead log. Returns the number of events.
+    /// Deletes all events of rooms with this name, or those of and about one person, and their
+    /// traces in the write-ahead log. Returns the number of events.
     ///
     /// # Errors
     ///
     /// SQLite's error.
-    pub(crate) fn forget(&mut self, rooms: &[u64], name: Option<&str>) -> rusqlite::Result<usize> {
-        let transaction = self.transaction(TransactionBehavior::Immediate)?;
-        let mut count = 0;
-        for room in rooms {
-            let room = *room as i64;
-            count += match name {
-                None => transaction.execute("DELETE FROM event WHERE room = ?1", [room])?,
-                Some(name) => transaction.execute(
-                    "DELETE FROM event WHERE room = ?1 AND user = ?2",
-                    params![room, name],
-                )?,
-            };
-        }
-        transaction.execute(
-            "UPDATE lesson SET fact = json_set(fact, '$.change.HandRaised.text', NULL) \
-             WHERE json_extract(fact, '$.change.HandRaised.text') IS NOT NULL \
-             AND (?1 IS NULL OR json_extract(fact, '$.change.HandRaised.user') = ?1)",
-            [name],
-        )?;
-        transaction.commit()?;
-        self.give_back()?;
-        // This waits until the last reader of the old pages is gone.
-        self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(count)
-    }
-
-    /// The same for every room that had this name.
-    pub(super) fn forget_in(
+    pub(super) fn forget(
         &mut self,
         room: &RoomName,
         name: Option<&UserName>,
     ) -> rusqlite::Result<usize> {
-        let key = room.key();
-        let rooms: Vec<(u64, String)> = {
-            let mut rooms = self.connection().prepare("SELECT room, name FROM room")?;
-            let read =
-                rooms.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?;
-            read.collect::<Result<_, _>>()?
-        };
-        let is_it = |name: &str| RoomName::parse(name).is_ok_and(|name| name.key() == key);
-        let rooms = rooms.iter().filter(|(_, name)| is_it(name)).map(|(room, _)| *room);
-        self.forget(&rooms.collect::<Vec<_>>(), name.map(UserName::as_str))
+        let transaction = self.transaction(TransactionBehavior::Immediate)?;
+        let count = forget_in(&transaction, room, name, None)?;
+        transaction.commit()?;
+        self.clear_traces()?;
+        Ok(count)
+    }
+
+    /// Overwrites what was deleted, where the write-ahead log still has it.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's error.
+    pub(super) fn clear_traces(&self) -> rusqlite::Result<()> {
+        self.give_back()?;
+        // This waits until the last reader of the old pages is gone.
+        self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     /// The size of the database without its free pages.
@@ -156,4 +135,37 @@ impl Store {
         while rows.next()?.is_some() {}
         Ok(())
     }
+}
+
+/// Deletes all events of rooms with this name, or those of and about one person, up to a time if
+/// one is given, and the texts of raised hands. Returns the number of events.
+pub(super) fn forget_in(
+    connection: &Connection,
+    room: &RoomName,
+    name: Option<&UserName>,
+    until: Option<Time>,
+) -> rusqlite::Result<usize> {
+    let key = room.key();
+    let rooms: Vec<(i64, String)> = {
+        let mut rooms = connection.prepare("SELECT room, name FROM room")?;
+        let read = rooms.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        read.collect::<Result<_, _>>()?
+    };
+    let is_it = |name: &str| RoomName::parse(name).is_ok_and(|name| name.key() == key);
+    let (name, until) = (name.map(UserName::as_str), until.map(Time::as_millis));
+    let mut count = 0;
+    for (room, _) in rooms.iter().filter(|(_, name)| is_it(name)) {
+        count += connection.execute(
+            "DELETE FROM event WHERE room = ?1 AND (?2 IS NULL OR user = ?2) \
+             AND (?3 IS NULL OR time <= ?3)",
+            params![room, name, until],
+        )?;
+    }
+    connection.execute(
+        "UPDATE lesson SET fact = json_set(fact, '$.change.HandRaised.text', NULL) \
+         WHERE json_extract(fact, '$.change.HandRaised.text') IS NOT NULL \
+         AND (?1 IS NULL OR json_extract(fact, '$.change.HandRaised.user') = ?1)",
+        [name],
+    )?;
+    Ok(count)
 }

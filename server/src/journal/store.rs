@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::event::{Event, Time};
+use madang_protocol::{
+    event::{Event, Time},
+    name::UserName,
+    room::RoomName,
+};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension, ToSql, Transaction, TransactionBehavior, params,
 };
@@ -17,6 +21,7 @@ use rusqlite::{
 use super::{
     archived::{begin_past, end_rooms},
     folder::{self, Folder, FolderError},
+    retention::forget_in,
     row::Columns,
     schema::{self, SchemaError},
 };
@@ -92,6 +97,9 @@ pub(crate) enum Write {
     Archives { cluster: String },
     /// The rooms of the cluster are these. Others have ended while it was not heard of.
     Living { rooms: Vec<u64> },
+    /// Forgets what was written until now of the rooms with this name: of one person, if named,
+    /// and until a time, if given.
+    Forget { room: RoomName, name: Option<UserName>, until: Option<Time> },
     /// The highest id given in any room, including private ones.
     Highest(u64),
     /// The server has started: until it stops cleanly, something may be missing.
@@ -156,7 +164,7 @@ impl Store {
     pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
         let transaction = self.transaction(TransactionBehavior::Immediate)?;
         let (mut events, mut highest) = (Vec::with_capacity(EVENTS_AT_ONCE), None);
-        let mut archived = BTreeMap::new();
+        let (mut archived, mut forgets) = (BTreeMap::new(), false);
         for write in writes {
             match write {
                 Write::Event { .. } => events.push(write),
@@ -164,6 +172,13 @@ impl Store {
                 Write::Highest(id) => highest = highest.max(Some(*id)),
                 Write::Archived { room, recorded_to } => {
                     archived.insert(*room, *recorded_to);
+                }
+                Write::Forget { .. } => {
+                    for event in events.drain(..) {
+                        insert_events(&transaction, &[event])?;
+                    }
+                    carry_out(&transaction, write)?;
+                    forgets = true;
                 }
                 _ => carry_out(&transaction, write)?,
             }
@@ -189,7 +204,12 @@ impl Store {
         for (room, recorded_to) in archived {
             carry_out(&transaction, &Write::Archived { room, recorded_to })?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        if forgets && let Err(error) = self.clear_traces() {
+            // They go when the log is shortened next.
+            tracing::error!(%error, "failed to clear the traces of what was forgotten");
+        }
+        Ok(())
     }
 
     /// Moves the write-ahead log into the database, if it has become long. SQLite would do so as a
@@ -396,6 +416,9 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
             params![number(*room), &**name],
         ),
         Write::Event { .. } => insert_events(connection, &[write]),
+        Write::Forget { room, name, until } => {
+            forget_in(connection, room, name.as_ref(), *until).map(drop)
+        }
         Write::State { room, state } => {
             run("UPDATE room SET state = ?2 WHERE room = ?1", params![number(*room), state])
         }

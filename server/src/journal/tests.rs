@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use madang_protocol::{
     command::TranscriptFormat,
     event::{Event, LessonEvent, LessonState, Stamp, Time, TimerState},
+    name::UserName,
     room::RoomName,
     text::Lang,
 };
@@ -754,12 +755,25 @@ fn forgotten_messages_are_in_no_file() {
     };
     let holds = |words: &str| memchr::memmem::find(&files(), words.as_bytes()).is_some();
     assert!(holds("shameful-words") && holds("shameful-question"));
-    assert_eq!(store.forget(&[ROOM], Some("alice")).expect("a disk"), 2);
+    let (room, alice) = (RoomName::parse("수학"), UserName::parse("alice"));
+    let (room, alice) = (room.expect("a name"), alice.expect("a name"));
+    assert_eq!(store.forget(&room, Some(&alice)).expect("a disk"), 2);
     assert!(!holds("shameful") && holds("harmless-words") && holds("harmless-question"));
     let found = reader.newest(&span(), bounds(10), |_| true).expect("a database");
     assert_eq!(ids(&found.events), [2]);
-    assert_eq!(store.forget(&[ROOM], None).expect("a disk"), 1);
+    assert_eq!(store.forget(&room, None).expect("a disk"), 1);
     assert!(!holds("harmless"));
+
+    // In an archive, in its place among what is written.
+    let forget = |until: Option<i64>| {
+        let (room, name) = (room.clone(), Some(alice.clone()));
+        Write::Forget { room, name, until: until.map(Time::from_millis) }
+    };
+    let writes = [by(4, "alice", "shameful"), forget(None), by(5, "alice", "harmless")];
+    store.write(&writes).expect("a disk");
+    assert!(!holds("shameful") && holds("harmless"));
+    store.write(&[by(6, "alice", "shameless"), forget(Some(5_999))]).expect("a disk");
+    assert!(!holds("harmless") && holds("shameless"));
 }
 
 #[test]

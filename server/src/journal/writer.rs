@@ -70,7 +70,7 @@ impl Disk for Store {
     }
 
     fn forget(&mut self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String> {
-        Store::forget_in(self, room, name).map_err(|error| error.to_string())
+        Store::forget(self, room, name).map_err(|error| error.to_string())
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        journal::queue::{MOST_BYTES, PATIENCE},
+        journal::queue::{MOST_ARCHIVE_BYTES, MOST_BYTES, PATIENCE},
         patience::{DEADLINE, spawn, wait_until},
     };
 
@@ -189,6 +189,7 @@ mod tests {
         }
 
         fn forget(&mut self, _room: &RoomName, _name: Option<&UserName>) -> Result<usize, String> {
+            self.written.send(Vec::new()).expect("the test listens");
             Ok(0)
         }
     }
@@ -391,6 +392,52 @@ mod tests {
         speaker.join();
         bench.orders.send(Ok(())).expect("it waits");
         bench.end();
+    }
+
+    #[test]
+    fn a_deletion_waits_for_what_was_said_before() {
+        let bench = Bench::new();
+        bench.say(1);
+        // The first commit has begun; the second waits for its turn.
+        wait_until(|| bench.queue.look(Instant::now()).look_at.is_some());
+        bench.say(2);
+        let (done, is_done) = unbounded();
+        let room = RoomName::parse("lobby").expect("a name");
+        bench.queue.send_on_errand(Errand { room, name: None, done });
+        let mut written = Vec::new();
+        while written.last().is_none_or(|batch: &Vec<u64>| !batch.is_empty()) {
+            bench.orders.send(Ok(())).expect("it waits");
+            written.push(bench.written());
+        }
+        assert_eq!(written.concat(), [1, 2], "both are there when it begins");
+        assert_eq!(is_done.recv_timeout(DEADLINE), Ok(Ok(0)));
+        bench.end();
+    }
+
+    #[test]
+    fn for_an_archive_nobody_waits_and_what_is_too_much_becomes_a_gap() {
+        let queue = WriteQueue::<Debt>::of_archive();
+        let event = MOST_BYTES / 4;
+        let count = (2 * MOST_ARCHIVE_BYTES / event) as u64;
+        for id in 1..=count {
+            queue.hand_over([write(id, event)], []);
+        }
+        assert!(queue.bytes() <= MOST_ARCHIVE_BYTES);
+        assert!(!queue.is_degraded(), "the disk is only slow");
+        let Taken::Batch(batch) = queue.take(Instant::now(), Instant::now()) else {
+            panic!("something waits")
+        };
+        let (mut ids, mut holes) = (Vec::new(), Vec::new());
+        for write in &batch.writes {
+            match write {
+                Write::Event { event, .. } => ids.push(event.id()),
+                Write::Hole { first, last, .. } => holes.push((*first, *last)),
+                other => panic!("{other:?}"),
+            }
+        }
+        let lost = queue.lost_events();
+        assert_eq!(holes, [(1, lost)]);
+        assert_eq!(ids, (lost + 1..=count).collect::<Vec<_>>());
     }
 
     #[test]

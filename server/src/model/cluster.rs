@@ -134,6 +134,8 @@ impl RoomLog for ModelLog {
 
     fn keep(&self, _: Snapshot) {}
 
+    fn forget_before(&self, _: Snapshot) {}
+
     // This Redis loses nothing.
     fn offer(&self, _: &Arc<str>, _: Snapshot) {}
 

@@ -424,6 +424,7 @@ impl Executor {
                 self.see_move_away(*session);
             }
             Change::Renamed { .. } => self.members.forget_listed(),
+            Change::Forgotten { name } => self.forget(name.as_ref()),
             Change::Owner { session, .. } => {
                 if let Some(member) = self.members.of(*session) {
                     member.session.own(self.handle.clone());

@@ -133,6 +133,10 @@ pub(crate) enum Change {
     Transcribed {
         by: Option<UserName>,
     },
+    /// What was said until now is forgotten, or what this person said.
+    Forgotten {
+        name: Option<UserName>,
+    },
     /// The server was restarted.
     Restarted,
     /// The lesson has changed.
@@ -239,6 +243,7 @@ impl Fact {
             | Change::Back { .. }
             | Change::OwnedByNobody
             | Change::Asked { .. }
+            | Change::Forgotten { .. }
             | Change::BroughtNonces { .. }
             | Change::LessonIs(_)
             | Change::Spoke { .. } => return None,

@@ -33,6 +33,9 @@ pub(crate) trait RoomLog: Send + Sync {
     /// Saves the room's state after an entry, for machines that open it later. Never blocks.
     fn keep(&self, snapshot: Snapshot);
 
+    /// Saves the room's state as the only one: what led there is forgotten. Never blocks.
+    fn forget_before(&self, snapshot: Snapshot);
+
     /// Offers the room's state, in case the log has lost what it had: `name` is its name or mark.
     /// Never blocks.
     fn offer(&self, name: &Arc<str>, snapshot: Snapshot);

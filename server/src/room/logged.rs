@@ -47,7 +47,7 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// What a room with a log has beside what every room has.
 pub(super) struct Logged {
-    log: Arc<dyn RoomLog>,
+    pub(super) log: Arc<dyn RoomLog>,
     /// The number of the last entry that was carried out.
     last: u64,
     /// The number of the last entry of each machine that was carried out.
@@ -64,6 +64,8 @@ pub(super) struct Logged {
     is_away: bool,
     /// Whether this machine has ended its part.
     is_let_go: bool,
+    /// Whether the entry has something forgotten.
+    pub(super) forgets: bool,
     pub(super) gate: Arc<Gate>,
 }
 
@@ -127,6 +129,7 @@ impl Logged {
             in_flight: None,
             is_away: false,
             is_let_go: false,
+            forgets: false,
             gate: Arc::default(),
         }
     }
@@ -450,6 +453,9 @@ impl Executor {
     /// the one whose entry was the last.
     fn keep_state(&mut self, entry: &LogEntry, is_own: bool) {
         let logged = self.logged();
+        if std::mem::take(&mut logged.forgets) {
+            return self.keep_only_state();
+        }
         let is_due = entry.number.is_multiple_of(logged.log.entries_kept_after())
             || entry.time.since(logged.kept) >= KEPT_FOR;
         if !is_own || !is_due {

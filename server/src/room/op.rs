@@ -149,6 +149,10 @@ pub(crate) enum Op {
     Limit(usize),
     /// The requester gets a transcript of the room.
     Transcribe,
+    /// Has what was said forgotten, or only what this person said.
+    Forget {
+        name: Option<UserName>,
+    },
     /// Makes somebody the owner.
     Owner(u64),
     /// The session has ended; if it was the owner, somebody else becomes the owner.

@@ -4,7 +4,11 @@
 
 use std::sync::Arc;
 
-use madang_protocol::event::{Event, ServerMessage, Time};
+use madang_protocol::{
+    event::{Event, ServerMessage, Time},
+    name::UserName,
+    room::RoomName,
+};
 
 use super::lesson::{LessonFact, class::Attended};
 use crate::{delivery::outbox::Outbox, dialect::answer::Answer, session::Session};
@@ -24,6 +28,10 @@ pub(crate) trait Recorder: Send + Sync {
 
     /// Takes over the events of a round, leaving its buffers empty. Never blocks.
     fn record(&self, round: &mut Round);
+
+    /// Has an archive forget everything that was recorded of rooms with this name, or what one
+    /// person said there. Never blocks.
+    fn forget_recorded(&self, room: RoomName, name: Option<UserName>);
 
     /// The earliest time that members may read.
     fn members_reach(&self, now: Time) -> Time;

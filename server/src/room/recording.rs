@@ -10,6 +10,7 @@ use std::{
 use madang_protocol::{
     event::{Event, Time},
     name::UserName,
+    room::RoomName,
 };
 
 use super::{
@@ -161,6 +162,15 @@ impl Recording {
         }
     }
 
+    /// Hands over the notes, and has the archive forget what was said here until now, or what one
+    /// person said.
+    pub(super) fn forget(&mut self, state: &State, name: Option<&UserName>) {
+        self.hand_over(state);
+        if let Ok(room) = RoomName::parse(&self.round.name) {
+            self.recorder.forget_recorded(room, name.cloned());
+        }
+    }
+
     /// The attendance records that have changed, and when the lesson began.
     fn take_attended(&mut self, class: &Class) -> Option<(Time, Vec<(String, Attended)>)> {
         if self.attended.is_empty() {
@@ -209,6 +219,8 @@ mod tests {
         fn members_reach(&self, now: Time) -> Time {
             now
         }
+
+        fn forget_recorded(&self, _room: RoomName, _name: Option<UserName>) {}
 
         fn owe(&self, _ack: OwedAck) {
             unreachable!("an archive owes nothing")

@@ -347,6 +347,7 @@ impl State {
                 self.asked.push_front(*number);
             }
             Change::Announced { .. }
+            | Change::Forgotten { .. }
             | Change::AllMuted { .. }
             | Change::AllUnmuted
             | Change::Transcribed { .. }
@@ -427,6 +428,7 @@ impl State {
             Change::Said { .. }
             | Change::Announced { .. }
             | Change::Asked { .. }
+            | Change::Forgotten { .. }
             | Change::Topic { .. }
             | Change::AllMuted { .. }
             | Change::AllUnmuted

@@ -14,7 +14,10 @@ use madang_protocol::{
 use super::Shared;
 use crate::{
     clock,
-    commands::archive::{Archive, Excerpt, Reach, Unread, Wanted},
+    commands::{
+        archive::{Archive, Excerpt, Reach, Unread, Wanted},
+        elsewhere::Forgetting,
+    },
     journal::{
         Journal,
         past::{Found, Span},
@@ -102,6 +105,11 @@ impl Archive for Shared {
 
     fn operators_reading(&self) -> &Mutex<Option<Reading>> {
         &self.operators_reading
+    }
+
+    fn forget_later(&self, forgetting: &Forgetting) {
+        let Forgetting { room, name, until } = forgetting;
+        self.journal.iter().for_each(|journal| journal.forget_until(room, name.as_ref(), *until));
     }
 
     fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String> {

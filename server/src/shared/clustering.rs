@@ -9,6 +9,7 @@ use std::{
 };
 
 use madang_protocol::{
+    event::Time,
     notice::Notice,
     room::{Destination, RoomName},
 };
@@ -23,6 +24,7 @@ use crate::{
         server::{ClusterServer, Given},
     },
     commands::{
+        archive::Archive as _,
         chat::Services as _,
         elsewhere::{Elsewhere, Finding, Findings, Inquiry, KeptOrder, answer_server},
         lesson,
@@ -225,6 +227,7 @@ impl Shared {
                         mute_all(mute, number);
                     }
                 }
+                Ok(KeptOrder::Forget(forgetting)) => self.forget_later(&forgetting),
                 Err(error) => tracing::warn!(%error, "an order of the operator can't be read"),
             }
         }
@@ -277,6 +280,10 @@ impl Elsewhere for Shared {
 
     fn announce_orders(&self) {
         self.cluster.iter().for_each(|it| it.announce_orders());
+    }
+
+    fn time(&self) -> Option<Time> {
+        self.cluster.as_ref()?.time().ok()
     }
 }
 

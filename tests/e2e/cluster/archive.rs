@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::{cluster::ClusterConfig, journal::JournalConfig};
 use madang_tests::{DEADLINE, TestClient, TestFolder, TestServer, redis::TestRedis};
 use rusqlite::{Connection, OpenFlags, Row, types::Value as Column};
@@ -287,4 +288,63 @@ fn the_folder_of_a_server_of_its_own_goes_on_as_an_archive_after_what_it_had() {
     }
     assert_eq!(lobbies[0], lobbies[1]);
     assert_eq!(holes(&data), []);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_the_operator_of_any_server_forgets_is_gone_from_all_and_from_archives_that_were_away() {
+    let redis = TestRedis::start();
+    let folders = [TestFolder::new(), TestFolder::new()];
+    let [first, second] = [0, 1].map(|at| folders[at].path().join("data"));
+    let settings = || ClusterConfig::at(&redis.url());
+    let other = node(&redis);
+    let (archiving, gone) = (archive(&first, settings()), archive(&second, settings()));
+    let (mut alice, mut bob) = (other.login_json("alice"), archiving.login_json("bob"));
+    let elsewhere = say_all(&mut alice, ["stays in the lobby"]);
+    for client in [&mut alice, &mut bob] {
+        join(client, "math");
+    }
+    say(&mut alice, "shameful");
+    expect_said(&mut bob, "shameful");
+    say(&mut bob, "harmless");
+    let kept = expect_said(&mut bob, "harmless");
+    for data in [&first, &second] {
+        wait_until("it is archived", || said(data, "math").len() == 2);
+    }
+    drop(gone);
+    other.operate("/forget math alice");
+    other.console_expect(&Notice::ForgottenEverywhere.text(Lang::Ko));
+    say(&mut alice, "later");
+    while next(&mut alice, "said")["text"] != "later" {}
+    wait_until("it is gone", || {
+        said(&first, "math").values().map(String::as_str).eq(["harmless", "later"])
+    });
+    assert_eq!(said(&first, "lobby"), elsewhere);
+    let log = redis.ask("XRANGE madang:room:math:log - +");
+    let state = redis.ask("HGETALL madang:room:math:state");
+    assert!(state.contains("harmless") && !state.contains("shameful"), "{state}");
+    assert!(log.contains("later") && !log.contains("shameful"), "{log}");
+    // Nobody shows it any more, and somebody who comes later does not get it.
+    let late = node(&redis);
+    let mut carol = late.login_json("carol");
+    join(&mut carol, "math");
+    for client in [&mut alice, &mut bob, &mut carol] {
+        client.send_json(json!({"type": "history", "nonce": "h"}));
+        let history = loop {
+            let history = next(client, "history");
+            if history["nonce"] == "h" {
+                break history;
+            }
+        };
+        let events = history["events"].as_array().expect("events").iter();
+        let texts: Vec<_> = events.filter_map(|event| event["text"].as_str()).collect();
+        assert_eq!(texts, ["harmless", "later"], "{history}");
+    }
+    // The archive that was away deletes it when it is back.
+    assert!(said(&second, "math").values().any(|text| text == "shameful"));
+    let back = archive(&second, settings());
+    wait_until("it is gone", || !said(&second, "math").values().any(|text| text == "shameful"));
+    wait_until("both have the same rows", || events(&first) == events(&second));
+    assert!(said(&second, "math").contains_key(&kept));
+    drop((alice, bob, carol, late, back, archiving, other));
 }

@@ -133,6 +133,7 @@ impl State {
                 };
             }
             Op::Announce(text) => facts.tell(Change::Announced { text }),
+            Op::Forget { name } => facts.note(Change::Forgotten { name }),
             Op::Once { number, .. } if self.asked.contains(&number) => {
                 return Err(Refusal::Already);
             }
@@ -457,8 +458,7 @@ impl State {
         Ok((session, &member.user))
     }
 
-    /// The requester's name, if it owns this room; `None` for the operator, who may do the
-    /// same.
+    /// The requester's name, if it owns this room; `None` for the operator, who may do it too.
     fn check_owner(&self, by: By) -> Result<Option<&UserName>, Refusal> {
         if by == By::Operator {
             return Ok(None);

@@ -37,6 +37,10 @@ impl RoomLog for FakeLog {
         *self.kept.lock() = Some(snapshot);
     }
 
+    fn forget_before(&self, snapshot: Snapshot) {
+        self.keep(snapshot);
+    }
+
     fn entries_kept_after(&self) -> u64 {
         1_000
     }
