@@ -21,19 +21,27 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::{
+    Journal, JournalConfig, JournalOf, UNKNOWN_IDS,
     export::{ExportError, Selection, export},
     kept::Leftover,
     past::{Past, ReadBounds, Span},
+    queue,
     reader::{ReadError, ReadKind, Reader, Request},
     recover::{RecoverError, recover},
     retention::Retention,
     search::{Query, fold_text},
     store::{OpenError, Store, Write},
+    writer::Watch,
 };
 use crate::{
-    patience::{spawn, wait_until},
-    room::lesson::class::Attended,
-    session::Mute,
+    patience::{DEADLINE, spawn, wait_until},
+    room::{
+        event_ids::EventIds,
+        lesson::class::Attended,
+        recorder::{Recorded, Recorder as _, Round},
+    },
+    session::{Mute, nonces::NonceKey},
+    sync::Mutex,
 };
 
 /// A temporary folder, deleted after the test.
@@ -725,6 +733,74 @@ fn a_long_log_is_moved_into_the_database_after_the_commit() {
     let log = length("madang.db-wal");
     store.write(&[write(said(id + 1, "x"))]).expect("a disk");
     assert_eq!(length("madang.db-wal"), log, "it begins again");
+}
+
+/// Does nothing with what it is told.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn committed(&self, _writes: usize, _took: Duration) {}
+    fn degraded(&self, _why: Option<&str>) {}
+    fn recovered(&self) {}
+}
+
+#[test]
+fn ids_go_on_above_all_that_were_given_and_after_a_crash_above_those_that_were_lost() {
+    let scratch = Scratch::new();
+    // Far above the clock's microseconds, and in no event: given in a private room.
+    let highest = 1 << 52;
+    let writes = [opened(), write(said(1_000, "x")), Write::Highest(highest)];
+    scratch.store().write(&writes).expect("a disk");
+    let first_id = || {
+        let ids = Arc::<EventIds>::default();
+        let config = JournalConfig::of(&scratch.0);
+        let watch = Arc::new(Unwatched);
+        let started =
+            Journal::start(&config, JournalOf::Server, ids.clone(), watch, |_| {}).expect("a disk");
+        let stop = move || started.0.stop(Instant::now() + DEADLINE);
+        (ids.first(std::time::SystemTime::now()), stop)
+    };
+    let (after_a_crash, stop) = first_id();
+    assert!(after_a_crash > highest + UNKNOWN_IDS, "{after_a_crash}");
+    stop();
+    let (after_a_stop, stop) = first_id();
+    assert_eq!(after_a_stop, highest + 1);
+    stop();
+}
+
+#[test]
+fn a_round_is_handed_over_though_no_space_is_left() {
+    // Without its threads, it writes nothing.
+    let journal = Arc::new(Journal {
+        queue: Arc::default(),
+        reader: Arc::default(),
+        nonce_key: NonceKey::default(),
+        ids: Arc::default(),
+        reach: Duration::ZERO,
+        watch: Arc::new(Unwatched),
+        look_at: Box::new(|_| {}),
+        archived: None,
+        threads: Mutex::new(None),
+    });
+    let text = "x".repeat(queue::MOST_BYTES);
+    journal.write(write(said(1, &text)));
+    let speaker = {
+        let journal = journal.clone();
+        spawn(move || journal.wait_for_space())
+    };
+    speaker.wait_until_asleep();
+    let pump = {
+        let journal = journal.clone();
+        spawn(move || {
+            let mut round = Round::new(ROOM, "수학".into());
+            round.events.push(Recorded { event: said(2, "y"), session: 7, nonce: None });
+            journal.record(&mut round);
+        })
+    };
+    pump.join();
+    assert!(journal.queue_bytes() > queue::MOST_BYTES && !journal.is_degraded());
+    journal.queue.close();
+    speaker.join();
 }
 
 #[test]

@@ -303,6 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_pays_for_what_it_holds_and_nothing_handed_over_since() {
+        let (queue, pays) = (WriteQueue::<Debt>::default(), unbounded().0);
+        let say = |id| queue.hand_over([write(id, 1)], [Debt(id, pays.clone())]);
+        let take = || match queue.take(Instant::now(), Instant::now() + DEADLINE) {
+            Taken::Batch(batch) => batch,
+            other => panic!("{other:?}"),
+        };
+        let pays_for = |batch| {
+            let (owed, _) = queue.committed(batch);
+            owed.iter().map(|debt| debt.0).collect::<Vec<_>>()
+        };
+        say(1);
+        let first = take();
+        say(2);
+        assert_eq!(pays_for(first), [1]);
+        assert_eq!(pays_for(take()), [2]);
+    }
+
+    #[test]
     fn refused_writes_are_retried_and_their_acks_promise_nothing() {
         let bench = Bench::new();
         bench.say(1);

@@ -512,15 +512,32 @@ fn every_room_is_told_in_the_order_of_the_lesson() {
     assert_eq!(late, (from..=all).collect::<Vec<_>>(), "without a hole, and nothing twice");
 }
 
-/// The places of the hands that a room was told of, in its order.
-fn places_told(room: &Room) -> Vec<usize> {
+#[test]
+fn a_room_is_told_of_all_that_one_request_changes_in_its_order() {
+    let lesson = Arc::new(Lesson::default());
+    let room = room_in(&lesson);
+    for op in [LessonOp::Begin { title: None }, poll(&["a", "b"]), LessonOp::End { people: 0 }] {
+        lesson.act(&teacher(), op, || vec![room.clone()]).expect("the teacher may");
+    }
+    let text = told(&room);
+    let [opened, cancelled, ended] =
+        ["\"poll\"", "\"poll_ended\"", "\"ended\""].map(|part| text.find(part));
+    assert!(opened.is_some() && opened < cancelled && cancelled < ended, "{text}");
+}
+
+/// What a room was told, as JSON, in its order.
+fn told(room: &Room) -> String {
     let answer = crate::dialect::answer::Answer::new(crate::dialect::Form::JSON);
     let history = room
         .recall(crate::room::HistorySpan::newest(500), answer)
         .unwrap_or_else(|_| panic!("it is open"));
-    let text = String::from_utf8(history.into_bytes()).expect("JSON");
+    String::from_utf8(history.into_bytes()).expect("JSON")
+}
+
+/// The places of the hands that a room was told of, in its order.
+fn places_told(room: &Room) -> Vec<usize> {
     let after = |part: &str| part.split(['}', ',']).next()?.parse::<usize>().ok();
-    text.split("\"place\":").skip(1).filter_map(after).collect()
+    told(room).split("\"place\":").skip(1).filter_map(after).collect()
 }
 
 fn room_in(lesson: &Arc<Lesson>) -> Arc<Room> {
