@@ -347,7 +347,7 @@ fn while_its_log_is_away_a_room_refuses_what_would_change_it_and_lets_people_go(
     shared.post(0, bob.joins());
     shared.order_all();
     shared.room(0).miss_log().expect("the room is open");
-    shared.post(0, alice.says("nothing was in flight"));
+    shared.post(0, alice.says_with("nothing was in flight", Some("a0")));
     shared.room(0).miss_log().expect("the room is open");
     shared.post(0, alice.says_with("refused", Some("a1")));
     assert!(alice.socket.text().contains(r#""code":"unavailable""#));
@@ -361,10 +361,36 @@ fn while_its_log_is_away_a_room_refuses_what_would_change_it_and_lets_people_go(
 
     shared.order_all();
     assert_eq!(said(&alice), ["1002 \"nothing was in flight\""]);
+    assert!(alice.socket.text().contains(r#"{"type":"ack","nonce":"a0","id":1002}"#));
     let left = alice.socket.text().contains(r#"{"type":"left","id":1003"#);
     assert!(left && shared.room(1).status().members == 1);
     shared.check_same();
     shared.post(0, alice.says("again"));
+    shared.order_all();
+    assert_eq!(said(&alice).len(), 2);
+}
+
+#[test]
+fn an_entry_that_is_heard_again_or_too_early_changes_nothing() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    shared.post(0, alice.says("one"));
+    shared.order_all();
+    let entry = shared.entries.last().expect("there are some").clone();
+    let early = LogEntry { number: entry.number + 2, seq: entry.seq + 1, ..entry.clone() };
+    for (room, _) in &shared.nodes {
+        for entry in [&entry, &early] {
+            room.hear(entry.clone()).expect("the room is open");
+        }
+    }
+    for person in [&alice, &bob] {
+        assert_eq!(said(person), ["1002 \"one\""]);
+    }
+    shared.check_same();
+    shared.post(1, bob.says("two"));
     shared.order_all();
     assert_eq!(said(&alice).len(), 2);
 }
