@@ -185,7 +185,7 @@ impl Recording {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use madang_protocol::event::Stamp;
 
