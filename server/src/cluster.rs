@@ -14,7 +14,10 @@
 
 use std::{
     io,
-    sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -103,6 +106,8 @@ pub(crate) struct Cluster {
     timing: Timing,
     link: Arc<Link>,
     control: Arc<Control>,
+    /// How many rooms have ended here whose end Redis has still to take.
+    ending: Arc<AtomicUsize>,
     orders: Arc<OrderBook>,
     /// The names of all servers' sessions.
     pub(crate) names: Arc<dyn SharedNames>,
@@ -225,6 +230,7 @@ impl Cluster {
             timing,
             link,
             control,
+            ending: Arc::default(),
             orders,
             names: Arc::new(names),
             sessions,
@@ -436,6 +442,7 @@ impl Cluster {
             follows: self.follows.clone(),
             offers: self.offers.0.clone(),
             sessions: self.sessions.jobs.clone(),
+            ending: self.ending.clone(),
             entries_kept_after: self.entries_kept_after,
             room: Mutex::default(),
         })
@@ -477,6 +484,10 @@ impl RoomLogs for Cluster {
         let mut place = LogPlace::private(key);
         let stored = self.stored(&mut place, None)?;
         stored.map(|stored| self.open_stored(place, stored)).transpose()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) > 0
     }
 
     fn unkick(&self, name: &UserName, session: Option<u64>) -> Result<bool, Unreachable> {

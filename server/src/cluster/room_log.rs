@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -47,6 +47,8 @@ pub(super) struct Log {
     pub(super) follows: Sender<Hearing>,
     pub(super) offers: Sender<OfferedState>,
     pub(super) sessions: Sender<SessionJob>,
+    /// How many rooms have ended here whose end Redis has still to take.
+    pub(super) ending: Arc<AtomicUsize>,
     pub(super) entries_kept_after: u64,
     pub(super) room: Mutex<Weak<Room>>,
 }
@@ -105,7 +107,9 @@ impl RoomLog for Log {
             true => write_kicks(kicks, clock::now()),
             false => Vec::new(),
         };
-        self.send(Sending::End { place: self.place.clone(), next_id, kicks });
+        self.ending.fetch_add(1, Ordering::Relaxed);
+        let (place, ending) = (self.place.clone(), self.ending.clone());
+        self.send(Sending::End { place, next_id, kicks, ending });
         let _ = self.follows.send(Hearing::End(self.place.clone(), self.room.lock().clone()));
         self.send(Sending::Wake);
     }

@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -59,6 +62,8 @@ pub(super) enum Sending {
         next_id: u64,
         /// Its kicks, as [`write_kicks`](super::kicks::write_kicks) wrote them.
         kicks: Vec<u8>,
+        /// Counts those that are not written yet.
+        ending: Arc<AtomicUsize>,
     },
     /// The answer to another server's question.
     Answer(ControlAnswer),
@@ -210,8 +215,10 @@ impl Writer {
             Sending::LetLive(place) => {
                 place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))
             }
-            Sending::End { place, next_id, kicks } => {
-                scripts::forget_room(connection, place, (*next_id, kicks), self.origin)
+            Sending::End { place, next_id, kicks, ending } => {
+                scripts::forget_room(connection, place, (*next_id, kicks), self.origin)?;
+                ending.fetch_sub(1, Ordering::Relaxed);
+                Ok(())
             }
             Sending::Answer(ControlAnswer { channel, message }) => {
                 redis::cmd("PUBLISH").arg(channel).arg(message).query(connection)

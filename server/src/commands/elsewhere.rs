@@ -206,6 +206,8 @@ pub(crate) enum Finding {
     Told(usize),
     /// The key of the room.
     Opens(String),
+    /// It is to be asked again in a moment.
+    Busy,
 }
 
 /// The answers of the servers that have one.
@@ -260,6 +262,7 @@ impl Finding {
                 | Finding::Already
                 | Finding::Closed(_)
                 | Finding::Told(_)
+                | Finding::Busy
         )
     }
 }
@@ -341,6 +344,7 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
             Finding::Done
         }),
         Inquiry::Unkick { name, session } => {
+            let is_busy = chat.rooms.is_ending();
             let mut any = false;
             for room in chat.rooms.all() {
                 let kicks = room.status().access.kicks;
@@ -349,7 +353,11 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
                     any |= room.act_now(By::Operator, op).is_ok();
                 }
             }
-            if any { Finding::Done } else { Finding::Already }
+            match any {
+                true => Finding::Done,
+                false if is_busy => Finding::Busy,
+                false => Finding::Already,
+            }
         }
         Inquiry::Ban { banned, seconds } => {
             chat.bans.ban(banned.clone(), seconds.map(Duration::from_secs));

@@ -26,6 +26,12 @@ use crate::{
     session::{Mute, Session},
 };
 
+/// How long a room that has ended may take to leave its kicks where they can be lifted.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// How soon such a room is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// Removes somebody from the caller's room. The operator removes them from any room, and
 /// from the server if that is the lobby.
 pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
@@ -94,9 +100,21 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     if !caller.is_operator() {
         return caller.settle(caller.act(Op::Unkick { name: target, session }), done);
     }
-    let ended = rooms.unkick(&target, session);
-    let (name, mut any) = (target.clone(), ended == Ok(true));
-    any |= caller.ask_elsewhere(&Inquiry::Unkick { name, session }).one().is_ok();
+    let inquiry = Inquiry::Unkick { name: target.clone(), session };
+    let deadline = Instant::now() + ENDING;
+    let mut any = false;
+    let ended = loop {
+        let is_ending = rooms.is_ending();
+        let ended = rooms.unkick(&target, session);
+        let found = caller.ask_elsewhere(&inquiry).findings;
+        any |= ended == Ok(true) || found.iter().any(Finding::is_enough);
+        let is_busy = is_ending || found.iter().any(|finding| matches!(finding, Finding::Busy));
+        // A room that has just ended leaves its kicks in a moment.
+        if ended.is_err() || !is_busy || Instant::now() >= deadline {
+            break ended;
+        }
+        std::thread::park_timeout(LOOK_AGAIN);
+    };
     for room in rooms.all() {
         if room.status().access.kicks.keep_somebody_out(clock::now()) {
             let name = target.clone();

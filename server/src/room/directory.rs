@@ -360,6 +360,11 @@ impl Rooms {
             && self.remove(room)
     }
 
+    /// Whether [`unkick`](Self::unkick) may miss a room that has just ended.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.context.logs.as_ref().is_some_and(|logs| logs.is_ending())
+    }
+
     /// Lifts kicks of rooms that have ended, for this name and for the session that has it now;
     /// returns whether there were any. Blocks while the machines that share rooms are asked.
     ///

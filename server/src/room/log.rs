@@ -120,6 +120,9 @@ pub(crate) trait RoomLogs: Send + Sync {
     /// [`Unreachable`].
     fn open_private(&self, key: RoomKey) -> Result<Option<SharedRoom>, Unreachable>;
 
+    /// Whether a room has ended whose kicks are still to be kept. Never blocks.
+    fn is_ending(&self) -> bool;
+
     /// Lifts kicks of public rooms that have ended, for this name and for the session that has it
     /// now; returns whether there were any. Blocks for as long as that takes.
     ///
