@@ -4,7 +4,9 @@
 #[cfg(unix)]
 use std::{
     fs,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
 };
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -91,6 +93,44 @@ impl Folder {
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
     }
+}
+
+/// Open files, and where they were: what is written to a file that was removed or replaced under way
+/// is gone with the process. Elsewhere than on Unix, the system refuses to remove an open file.
+#[derive(Debug, Default)]
+pub(crate) struct Placed(#[cfg(unix)] Vec<(PathBuf, (u64, u64))>);
+
+impl Placed {
+    /// Those of the files that exist.
+    #[cfg(unix)]
+    pub(crate) fn of(files: impl IntoIterator<Item = PathBuf>) -> Placed {
+        let found = |path: PathBuf| identity(&path).map(|identity| (path, identity));
+        Placed(files.into_iter().filter_map(found).collect())
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(_files: impl IntoIterator<Item = PathBuf>) -> Placed {
+        Placed()
+    }
+
+    /// Checks that all are where they were.
+    ///
+    /// # Errors
+    ///
+    /// Which is not, for the operator.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        #[cfg(unix)]
+        if let Some((path, _)) = self.0.iter().find(|(path, was)| identity(path) != Some(*was)) {
+            return Err(format!("{} was removed or replaced; restart the server", path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// The device and the number on it of the file that is there now.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Opens a file for its owner only, and creates it if it does not exist.

@@ -20,7 +20,7 @@ use rusqlite::{
 
 use super::{
     archived::{begin_past, end_rooms},
-    folder::{self, Folder, FolderError},
+    folder::{self, Folder, FolderError, Placed},
     retention::forget_in,
     row::Columns,
     schema::{self, SchemaError},
@@ -115,6 +115,8 @@ pub(crate) enum Write {
 pub(crate) struct Store {
     connection: Connection,
     folder: Folder,
+    /// The files of the database.
+    placed: Placed,
     /// How many pages the write-ahead log may have.
     log_pages: i64,
 }
@@ -148,12 +150,22 @@ impl Store {
                 Ok((connection, LOG_BYTES / page_bytes))
             })
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Store { connection, folder, log_pages })
+        let placed = Placed::of(["", "-wal"].map(|end| beside(&database, end)));
+        Ok(Store { connection, folder, placed, log_pages })
     }
 
     /// The path of the database.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.database()
+    }
+
+    /// Checks that the files of the database are still where they were.
+    ///
+    /// # Errors
+    ///
+    /// Which is not.
+    pub(crate) fn check_files(&self) -> Result<(), String> {
+        self.placed.check()
     }
 
     /// Writes everything in one transaction; it is on disk when this returns.

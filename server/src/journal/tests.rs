@@ -1034,3 +1034,21 @@ fn a_database_of_a_newer_server_or_another_program_is_refused() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn files_that_were_removed_or_replaced_are_noticed() {
+    for file in ["madang.db", "madang.db-wal"] {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        store.check_files().expect("all are there");
+        let (path, aside) = (scratch.0.join(file), scratch.0.join("aside"));
+        fs::rename(&path, &aside).expect("its own file");
+        let error = store.check_files().expect_err(file);
+        assert!(error.contains(&format!("{file} was removed")), "{error}");
+        fs::copy(&aside, &path).expect("its own file");
+        store.check_files().expect_err("it is another file");
+        fs::rename(&aside, &path).expect("its own file");
+        store.check_files().expect("it is back");
+    }
+}

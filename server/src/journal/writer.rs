@@ -56,6 +56,7 @@ pub(crate) trait Disk: Send + 'static {
 
 impl Disk for Store {
     fn write(&mut self, writes: &[Write]) -> Result<(), String> {
+        self.check_files()?;
         Store::write(self, writes).map_err(|error| error.to_string())
     }
 

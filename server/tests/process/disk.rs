@@ -145,6 +145,25 @@ pub(crate) fn numbers(events: &[Value]) -> Vec<usize> {
 }
 
 #[test]
+fn a_folder_that_is_gone_promises_nothing_until_it_is_back() {
+    let folder = TestFolder::new();
+    let (data, elsewhere) = (folder.path().join("data"), folder.path().join("elsewhere"));
+    let mut server =
+        ServerProcess::start(&["--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
+    let mut two = Two::log_in(&server);
+    two.say();
+    assert_eq!(two.ack(), (0, true));
+    fs::rename(&data, &elsewhere).expect("its own folder");
+    two.say();
+    assert_eq!(two.ack(), (1, false));
+    fs::rename(&elsewhere, &data).expect("its own folder");
+    two.say_when_saved_again(&mut server);
+    let said = two.said;
+    assert_eq!(stop(server), (1, 1));
+    assert_eq!(numbers(&saved(&data, "lobby")), (0..said).collect::<Vec<_>>());
+}
+
+#[test]
 #[ignore = "needs cc, and half a minute"]
 fn a_disk_that_hangs_for_half_a_minute_delays_nobody() {
     let disk = FailingDisk::new();
