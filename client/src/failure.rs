@@ -360,7 +360,7 @@ fn fault(cause: &rustls::Error, lang: Lang) -> String {
 
 /// The sentence for the reason of a `bye`, or the reason itself if it is unknown here.
 fn goodbye(reason: &str, lang: Lang) -> String {
-    const KNOWN: [Goodbye; 12] = [
+    const KNOWN: [Goodbye; 13] = [
         Goodbye::Quit,
         Goodbye::Shutdown,
         Goodbye::LoginTries,
@@ -371,6 +371,7 @@ fn goodbye(reason: &str, lang: Lang) -> String {
         Goodbye::AddressFull,
         Goodbye::Banned,
         Goodbye::Replaced,
+        Goodbye::NameTaken,
         Goodbye::Internal,
         Goodbye::Closed,
     ];

@@ -162,6 +162,8 @@ impl CloseReason {
             (Goodbye::RoomEnded, Lang::En) => "room closed",
             (Goodbye::Replaced, Lang::Ko) => "다른 연결에서 이어 감",
             (Goodbye::Replaced, Lang::En) => "taken over by another connection",
+            (Goodbye::NameTaken, Lang::Ko) => "다른 서버에 같은 이름이 있음",
+            (Goodbye::NameTaken, Lang::En) => "name in use on another server",
             (Goodbye::Internal, Lang::Ko) => "서버 오류",
             (Goodbye::Internal, Lang::En) => "server error",
         };

@@ -7,12 +7,13 @@
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::event::{Time, TimerState};
 
 use crate::{
+    clock,
     commands::{chat::Services, lesson},
     delivery::outbox::{Alarm, Outbox},
     room::directory::Fate,
@@ -24,6 +25,9 @@ use crate::{
     transport::tls::certificates::Look,
 };
 
+/// How often rooms are looked after that several servers share.
+const SHARED_LOOKED_AT: Duration = Duration::from_secs(5);
+
 /// An action with a deadline.
 pub(crate) enum Due {
     /// The session expires, unless it was resumed after this time.
@@ -33,9 +37,8 @@ pub(crate) enum Due {
     HandedOver(Weak<Room>, u64),
     /// The room closes, if it has been empty for long enough.
     Room(Weak<Room>),
-    /// Rooms that have had no members on this server for a while are let go, if several share
-    /// them.
-    Deserted,
+    /// The rooms that several servers share are looked after.
+    Shared,
     /// An owner's mute until this time ends.
     Mute(Weak<Room>, u64, Time),
     /// The operator's mute until this time ends.
@@ -86,7 +89,7 @@ impl Deadline for Due {
             Due::Tally => (9, 0, 0),
             Due::Timer(until, state) => (10, until.as_millis() as usize, *state as usize),
             Due::MissingAreGone => (12, 0, 0),
-            Due::Deserted => (14, 0, 0),
+            Due::Shared => (14, 0, 0),
         }
     }
 
@@ -114,7 +117,7 @@ impl Deadline for Due {
             | Due::Tally
             | Due::Timer(..)
             | Due::MissingAreGone
-            | Due::Deserted => false,
+            | Due::Shared => false,
         }
     }
 }
@@ -167,19 +170,25 @@ impl Shared {
         }
     }
 
-    /// Has the rooms looked at that nobody is in on this server, if it shares them with others. An
-    /// archive follows all public ones.
-    pub(crate) fn look_for_deserted_rooms(&self) {
+    /// Has the rooms looked at that this server shares with others, if there are any. An archive
+    /// follows all public ones.
+    pub(crate) fn look_after_shared_rooms(&self) {
         if self.cluster.is_some() {
-            let at = Instant::now() + self.config.empty_room_window;
-            self.timekeeper.schedule(at, Due::Deserted);
+            let at = Instant::now() + SHARED_LOOKED_AT.min(self.config.empty_room_window);
+            self.timekeeper.schedule(at, Due::Shared);
         }
     }
 
-    fn let_deserted_rooms_go(&self) {
+    /// Does what another server was to do that may be gone: what happens at a deadline is in the
+    /// rooms' states, and the second to do it changes nothing. Lets rooms go that nobody is in here.
+    fn tend_shared_rooms(&self) {
         let window = self.config.empty_room_window;
         for room in self.rooms.all() {
             let status = room.status();
+            for (session, until) in status.timed_mutes {
+                let at = Instant::now() + until.since(clock::now());
+                self.end_mute_at(at, until, &room, session);
+            }
             let owner = status.access.owner;
             match status.empty_since {
                 // Whoever was to end it may be gone, or Redis was away.
@@ -215,9 +224,9 @@ impl Shared {
                     self.end_if_empty(&room);
                 }
             }
-            Due::Deserted => {
-                self.let_deserted_rooms_go();
-                self.look_for_deserted_rooms();
+            Due::Shared => {
+                self.tend_shared_rooms();
+                self.look_after_shared_rooms();
             }
             Due::Mute(room, session, until) => {
                 if let Some(room) = room.upgrade() {
@@ -300,8 +309,6 @@ impl Shared {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::time::Duration;
-
     use madang_protocol::{event::Time, name::UserName};
 
     use super::*;

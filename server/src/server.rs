@@ -245,7 +245,7 @@ impl Server {
             shared.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
             shared.warn_of_expiry();
         }
-        shared.look_for_deserted_rooms();
+        shared.look_after_shared_rooms();
         let called_back = shared.clone();
         let carry_out = move |due| called_back.carry_out(due);
         let timekeeper_thread = match timekeeper::start(shared.timekeeper.clone(), carry_out) {

@@ -338,6 +338,9 @@ fn goodbye_text(goodbye: Goodbye) -> String {
         }
         Goodbye::RoomEnded => "The room was closed.".into(),
         Goodbye::Replaced => "This session continues on another connection.".into(),
+        Goodbye::NameTaken => {
+            "Somebody on another server has your name, too. Come back with another one.".into()
+        }
         Goodbye::Internal => "Server error.".into(),
     }
 }

@@ -57,6 +57,8 @@ pub enum Goodbye {
     RoomEnded,
     /// Another connection has taken the session over.
     Replaced,
+    /// Somebody on another server has the name, too: the servers had lost who has it.
+    NameTaken,
     /// An internal error.
     Internal,
 }
@@ -85,6 +87,7 @@ impl Goodbye {
             Goodbye::Kicked { .. } => "kicked",
             Goodbye::RoomEnded => "room_ended",
             Goodbye::Replaced => "replaced",
+            Goodbye::NameTaken => "name_taken",
             Goodbye::Internal => "internal_error",
         }
     }
@@ -113,6 +116,7 @@ impl Goodbye {
             | Goodbye::CodeTries
             | Goodbye::UnfinishedMessage
             | Goodbye::Banned
+            | Goodbye::NameTaken
             | Goodbye::Kicked { .. } => 1008,
             Goodbye::MessageTooBig => 1009,
             Goodbye::Internal => 1011,

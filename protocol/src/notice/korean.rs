@@ -357,6 +357,9 @@ fn goodbye_text(goodbye: Goodbye) -> String {
         ),
         Goodbye::RoomEnded => "방이 닫혔습니다.".into(),
         Goodbye::Replaced => "다른 연결에서 이 세션을 이어 갑니다.".into(),
+        Goodbye::NameTaken => {
+            "다른 서버에 같은 이름을 쓰는 사람이 있습니다. 다른 이름으로 다시 들어오세요.".into()
+        }
         Goodbye::Internal => "서버 오류로 연결을 끊습니다.".into(),
     }
 }

@@ -124,9 +124,7 @@ impl Gathering {
             None => return Ok(false),
             Some(is_restored) => self.has_restored_lesson |= is_restored,
         }
-        if !has_begun {
-            server.claim_again();
-        }
+        server.claim_again();
         Ok(true)
     }
 

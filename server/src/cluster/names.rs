@@ -3,18 +3,21 @@
 //! asked.
 
 use std::{
+    collections::VecDeque,
     sync::LazyLock,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unbounded};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, after, bounded, never, select, unbounded,
+};
 use madang_protocol::name::NameKey;
 use redis::{Connection, RedisResult, Script};
 
 use super::{
     connection::{PATIENCE, Redis},
-    keys,
+    keys::{self, RUN},
 };
 use crate::session::user_manager::{NameRefusal, SharedNames};
 
@@ -25,11 +28,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 const NAMES_AT_ONCE: usize = 1_000;
 
 /// Claims names unless one of them is another server's. A server that is buried has none; one
-/// that is only declared dead has: its members have not left yet.
+/// that is only declared dead has: its members have not left yet. In a run of Redis that not all
+/// servers have come to, nothing is claimed: they have not claimed again yet what may be lost.
 static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-        for at = 2, #KEYS do
+        if redis.call('GET', KEYS[2]) ~= ARGV[3] then
+            return false
+        end
+        for at = 3, #KEYS do
             local by = redis.call('GET', KEYS[at])
             if by and by ~= ARGV[1]
                 and redis.call('GET', 'madang:server:' .. by .. ':dead') ~= 'buried' then
@@ -37,7 +44,7 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
             end
         end
         if ARGV[2] == '1' then
-            for at = 2, #KEYS do
+            for at = 3, #KEYS do
                 redis.call('SET', KEYS[at], ARGV[1])
                 redis.call('SADD', KEYS[1], KEYS[at])
             end
@@ -46,19 +53,22 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Claims names again, unless another server that is not buried has them.
+/// Claims names again, unless another server that is not buried has them; returns their places.
 static CLAIM_AGAIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
+        local others = {}
         for at = 2, #KEYS do
             local by = redis.call('GET', KEYS[at])
             if not by or by == ARGV[1]
                 or redis.call('GET', 'madang:server:' .. by .. ':dead') == 'buried' then
                 redis.call('SET', KEYS[at], ARGV[1])
                 redis.call('SADD', KEYS[1], KEYS[at])
+            else
+                table.insert(others, at - 2)
             end
         end
-        return 1",
+        return others",
     )
 });
 
@@ -103,8 +113,8 @@ enum NameJob {
         until: Instant,
         answer: Sender<bool>,
     },
-    /// To claim keys again; answered when that is done.
-    ClaimAgain(Vec<NameKey>, Sender<()>),
+    /// To claim keys again; answered with those of other servers.
+    ClaimAgain(Vec<NameKey>, Sender<Vec<NameKey>>),
     Release(Vec<NameKey>),
 }
 
@@ -120,7 +130,8 @@ pub(super) fn start_names(
     stop: Receiver<()>,
 ) -> std::io::Result<(Names, JoinHandle<()>)> {
     let (jobs, queue) = unbounded();
-    let claims = Claims { redis, origin, connection: None, is_away: false };
+    let waiting = VecDeque::new();
+    let claims = Claims { redis, origin, connection: None, is_away: false, waiting };
     let thread = std::thread::Builder::new()
         .name("names".to_owned())
         .spawn(move || claims.run(&queue, &stop))?;
@@ -159,10 +170,11 @@ impl SharedNames for Names {
         self.ask(keys, false) == Some(true)
     }
 
-    fn claim_again(&self, keys: Vec<NameKey>) {
-        let (done, is_done) = bounded(1);
+    fn claim_again(&self, keys: Vec<NameKey>) -> Vec<NameKey> {
+        let (done, others) = bounded(1);
         let _ = self.jobs.send(NameJob::ClaimAgain(keys, done));
-        let _ = is_done.recv_timeout(PATIENCE);
+        // If Redis is away again, it comes back as another run.
+        others.recv_timeout(PATIENCE).unwrap_or_default()
     }
 
     fn release(&self, keys: Vec<NameKey>) {
@@ -174,20 +186,32 @@ impl SharedNames for Names {
 struct Claims {
     redis: Redis,
     origin: u64,
-    connection: Option<Connection>,
+    /// With the run of Redis that it leads to.
+    connection: Option<(Connection, String)>,
     /// Whether Redis could not be reached the last time.
     is_away: bool,
+    /// Claims that wait until all servers have come to this run of Redis.
+    waiting: VecDeque<NameJob>,
 }
 
 impl Claims {
     fn run(mut self, queue: &Receiver<NameJob>, stop: &Receiver<()>) {
         loop {
+            let pause = if self.waiting.is_empty() { never() } else { after(PAUSE) };
             let job = select! {
                 recv(queue) -> job => job.ok(),
+                recv(pause) -> _ => self.waiting.pop_front(),
                 recv(stop) -> _ => None,
             };
             let Some(job) = job else { return };
-            while let Err(error) = self.carry_out(&job) {
+            loop {
+                let error = match self.carry_out(&job) {
+                    Ok(is_done) => {
+                        self.waiting.extend(Some(job).filter(|_| !is_done));
+                        break;
+                    }
+                    Err(error) => error,
+                };
                 self.connection = None;
                 if !std::mem::replace(&mut self.is_away, true) {
                     tracing::warn!(%error, "failed to claim or give up a name in Redis");
@@ -200,46 +224,49 @@ impl Claims {
         }
     }
 
-    fn carry_out(&mut self, job: &NameJob) -> RedisResult<()> {
+    /// Whether it is done; a claim may have to wait for other servers.
+    fn carry_out(&mut self, job: &NameJob) -> RedisResult<bool> {
         if let NameJob::Claim { until, .. } = job
             && Instant::now() >= *until
         {
-            return Ok(());
+            return Ok(true);
         }
-        let connection = match &mut self.connection {
+        let (connection, run) = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.redis.connect()?),
+            none => none.insert(self.redis.connect_to_run()?),
         };
         let own = keys::names(self.origin);
         let name_keys = |names: &[NameKey]| names.iter().map(keys::name).collect::<Vec<_>>();
         match job {
             NameJob::Claim { keys, claims, answer, .. } => {
-                let asked = CLAIM
-                    .key(own)
+                let asked: Option<bool> = CLAIM
+                    .key((own, RUN))
                     .key(name_keys(keys))
-                    .arg((self.origin, *claims))
+                    .arg((self.origin, *claims, &*run))
                     .invoke(connection)?;
                 // Whoever asked may have given up; what was claimed is given up next.
-                let _ = answer.send(asked);
-                Ok(())
+                asked.iter().for_each(|asked| _ = answer.send(*asked));
+                return Ok(asked.is_some());
             }
             NameJob::ClaimAgain(keys, done) => {
+                let mut others = Vec::new();
                 for keys in keys.chunks(NAMES_AT_ONCE) {
-                    CLAIM_AGAIN
+                    let places: Vec<usize> = CLAIM_AGAIN
                         .key(&own)
                         .key(name_keys(keys))
                         .arg(self.origin)
-                        .invoke::<()>(connection)?;
+                        .invoke(connection)?;
+                    others.extend(places.into_iter().filter_map(|at| keys.get(at).cloned()));
                 }
-                let _ = done.send(());
-                Ok(())
+                let _ = done.send(others);
             }
             NameJob::Release(names) => RELEASE
                 .key(own)
                 .key(keys::dead(self.origin))
                 .key(name_keys(names))
                 .arg(self.origin)
-                .invoke(connection),
+                .invoke(connection)?,
         }
+        Ok(true)
     }
 }

@@ -214,6 +214,14 @@ impl Sessions {
         Err(Unreachable)
     }
 
+    /// Whether a session is still this server's; false if that is not known. Blocks like
+    /// [`bring`](Self::bring).
+    pub(crate) fn has(&self, token: &Token) -> bool {
+        let (hash, until) = (token.hash, Instant::now() + PATIENCE);
+        let read = self.ask(until, |answer| SessionJob::Read { hash, until, answer });
+        matches!(read, Ok(KnownOfToken::Record(record)) if record.origin == self.origin)
+    }
+
     fn ask<A>(
         &self,
         until: Instant,

@@ -131,7 +131,11 @@ impl Connection {
         let ends = matches!(
             reason,
             CloseReason::Told(
-                Goodbye::Quit | Goodbye::Shutdown | Goodbye::Banned | Goodbye::Kicked { .. }
+                Goodbye::Quit
+                    | Goodbye::Shutdown
+                    | Goodbye::Banned
+                    | Goodbye::Kicked { .. }
+                    | Goodbye::NameTaken
             )
         );
         // A peer that closes WebSocket normally is done with the session (RFC 6455 section

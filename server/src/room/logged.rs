@@ -213,7 +213,7 @@ impl Executor {
     /// Ends this machine's part in a room that has no members here and asks for nothing.
     fn let_go(&mut self) -> Result<(), Refusal> {
         // It may fall to this machine to end a mute.
-        let is_needed = !self.members.is_empty() || self.state.has_timed_mute();
+        let is_needed = !self.members.is_empty() || self.state.timed_mutes().next().is_some();
         let logged = self.logged();
         if is_needed || logged.in_flight.is_some() || !logged.waiting.is_empty() {
             return Err(Refusal::Unavailable);

@@ -257,9 +257,9 @@ impl State {
         self.nonces(session)?.find(self.nonce_key.hash(nonce))
     }
 
-    /// Whether an owner's mute is to end by itself.
-    pub(crate) fn has_timed_mute(&self) -> bool {
-        self.muted.values().any(|muted| muted.mute.until.is_some())
+    /// The owner's mutes that end by themselves: the sessions, and when that is.
+    pub(crate) fn timed_mutes(&self) -> impl Iterator<Item = (u64, Time)> {
+        self.muted.iter().filter_map(|(session, muted)| Some((*session, muted.mute.until?)))
     }
 
     /// The secret for hashes of nonces.

@@ -22,6 +22,8 @@ pub(crate) struct RoomStatus {
     pub(crate) empty_since: Option<Time>,
     /// Since when it has had none on this machine.
     pub(crate) deserted_since: Option<Instant>,
+    /// The owner's mutes that end by themselves: the sessions, and when that is.
+    pub(crate) timed_mutes: Vec<(u64, Time)>,
 }
 
 impl RoomStatus {
@@ -37,6 +39,7 @@ impl RoomStatus {
             kicked_tokens,
             empty_since: state.empty_since(),
             deserted_since,
+            timed_mutes: state.timed_mutes().collect(),
         }
     }
 

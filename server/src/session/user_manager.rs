@@ -172,11 +172,16 @@ impl UserManager {
         claimed.map(|()| table)
     }
 
-    /// Claims all names again among all servers, because that may be lost.
-    pub(crate) fn claim_again(&self) {
-        let Some(shared) = &self.shared_names else { return };
+    /// Claims all names again among all servers, because that may be lost. Returns the sessions
+    /// whose names others have by now.
+    pub(crate) fn claim_again(&self) -> Vec<Arc<Session>> {
+        let Some(shared) = &self.shared_names else { return Vec::new() };
         let keys = self.table.lock().names.keys().cloned().collect();
-        shared.claim_again(keys);
+        let others = shared.claim_again(keys);
+        let table = self.table.lock();
+        let numbers = others.iter().filter_map(|key| table.names.get(key)).map(|it| it.number);
+        let numbers: BTreeSet<u64> = numbers.collect();
+        numbers.iter().filter_map(|it| Some(table.sessions.get(it)?.session.clone())).collect()
     }
 
     /// Has other servers know that nobody here has these keys any more. The table is locked, so
@@ -419,6 +424,16 @@ impl UserManager {
         expires
     }
 
+    /// Makes a session expire at once that no connection holds; false if one does.
+    pub(crate) fn expire_now(&self, session: &Session) -> bool {
+        let Some(Holder::Nobody(since)) =
+            self.table.lock().sessions.get(&session.number).map(|entry| entry.holder)
+        else {
+            return false;
+        };
+        self.expire(session, since)
+    }
+
     /// Makes the session with this token expire if its name is `name` or a lookalike, and no
     /// connection holds it or waits for it. Returns it, so that its leaving can be posted.
     pub(crate) fn expire_away(&self, token: &str, name: &UserName) -> Option<Arc<Session>> {
@@ -555,8 +570,9 @@ mod tests {
             keys.iter().all(|key| key.to_string() != "taken-2")
         }
 
-        fn claim_again(&self, keys: Vec<NameKey>) {
+        fn claim_again(&self, keys: Vec<NameKey>) -> Vec<NameKey> {
             self.claimed.lock().extend(keys.iter().map(NameKey::to_string));
+            keys.into_iter().filter(|key| key.to_string() == "lost").collect()
         }
 
         fn release(&self, keys: Vec<NameKey>) {

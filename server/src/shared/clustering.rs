@@ -10,7 +10,7 @@ use std::{
 
 use madang_protocol::{
     event::Time,
-    notice::Notice,
+    notice::{Goodbye, Notice},
     room::{Destination, RoomName},
 };
 
@@ -32,7 +32,7 @@ use crate::{
     },
     journal::store::Write,
     room::{
-        By, Op, Room,
+        By, Going, Op, Room,
         directory::Rooms,
         lesson::{Asker, LessonOp},
         log::{Follower, LogEntry},
@@ -40,7 +40,7 @@ use crate::{
         recorder::Recorder as _,
     },
     session::{
-        Mute,
+        Mute, Session,
         token::TokenHash,
         user_manager::{GivenAway, Taker},
     },
@@ -99,9 +99,27 @@ impl ClusterServer for Shared {
     }
 
     fn claim_again(&self) {
-        self.users.claim_again();
+        let nameless = self.users.claim_again();
         for session in self.users.sessions() {
             self.keep_session_again(&session);
+        }
+        let has_moved = |session: &Session| {
+            let token = session.token.as_ref();
+            token.is_some_and(|it| !self.cluster.as_ref().is_some_and(|own| own.sessions.has(it)))
+        };
+        for session in nameless {
+            // Its name has gone with it to another server.
+            if has_moved(&session) {
+                continue;
+            }
+            tracing::warn!(name = %session.name(), "somebody on another server has this name, too");
+            // Whoever was first keeps it; the other is asked for another name.
+            if self.users.expire_now(&session) {
+                let room = self.rooms.room_of(&session);
+                self.end_session(&session, room, Going::Expires, None);
+            } else {
+                self.close_connection_of(&session, Goodbye::NameTaken);
+            }
         }
     }
 
@@ -197,6 +215,7 @@ impl Follower for Shared {
     fn reload(&self, kept: &[u8], next: u64) -> Option<u64> {
         let entry = self.rooms.lesson.reload(kept, next)?;
         lesson::know_elsewhere(&self.chat());
+        self.resume_timer();
         self.rooms.public().iter().for_each(|room| self.rooms.tell_lesson(room));
         Some(entry)
     }

@@ -2,8 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_server::cluster::ClusterConfig;
-use madang_tests::{DEADLINE, TestClient, TestServer, redis::TestRedis};
+use madang_tests::{
+    DEADLINE, TestClient, TestServer,
+    redis::TestRedis,
+    redis_proxy::{Path, RedisProxy},
+};
 use serde_json::{Value, json};
 
 use super::{Cluster, next};
@@ -45,7 +53,8 @@ pub(super) fn login_once_free(server: &TestServer, name: &str) -> TestClient {
         if answer["type"] == "welcome" {
             return client;
         }
-        assert_eq!(answer["code"], "name_taken");
+        // While servers wait for each other, nobody can log in.
+        assert!(["name_taken", "unavailable"].map(Value::from).contains(&answer["code"]));
         assert!(Instant::now() < deadline, "{name} stays in use");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -127,5 +136,44 @@ fn nobody_gets_a_name_while_redis_is_away() {
             "ack" => break,
             _ => assert!(Instant::now() < deadline, "Redis is back"),
         }
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn of_two_with_one_name_after_a_loss_the_later_claimant_is_asked_for_another() {
+    let mut redis = TestRedis::start();
+    let path = RedisProxy::start(&redis);
+    // Rooms go on after a lease without a server that is missing, and nobody takes it for dead.
+    let (lease, settling) = (Duration::from_secs(1), Duration::from_secs(3_600));
+    let node = |url: String| {
+        let cluster = ClusterConfig { lease, settling, ..ClusterConfig::at(&url) };
+        TestServer::start(|config| config.cluster = Some(cluster))
+    };
+    let (late, stays) = (node(path.url()), node(redis.url()));
+    let mut program = late.login_json("alice");
+    let mut person = late.login("bob");
+    let mut carol = late.login_json("carol");
+    path.set(Path::Cut);
+    redis.lose_everything();
+    redis.start_again();
+    let first = ["alice", "bob"].map(|name| login_once_free(&stays, name));
+    path.set(Path::Open);
+    assert_eq!(next(&mut program, "bye")["reason"], "name_taken");
+    person.expect(Notice::Goodbye(Goodbye::NameTaken).text(Lang::Ko));
+    person.expect_rest();
+    // Whoever comes back by name is told of a free one.
+    program = late.connect();
+    program.become_json();
+    program.send_json(json!({"type": "login", "name": "alice"}));
+    let refused = next(&mut program, "error");
+    assert_eq!((&refused["code"], &refused["proposal"]), (&json!("name_taken"), &json!("alice-2")));
+    program.send_json(json!({"type": "login", "name": "alice-2"}));
+    next(&mut program, "welcome");
+    // Everyone else stays.
+    for mut client in first.into_iter().chain([program]) {
+        client.send_json(json!({"type": "say", "text": "here", "nonce": "here"}));
+        while next(&mut carol, "said")["text"] != "here" {}
+        while next(&mut client, "ack")["nonce"] != "here" {}
     }
 }

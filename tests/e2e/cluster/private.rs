@@ -141,3 +141,22 @@ fn a_private_room_that_everyone_has_left_is_gone_everywhere() {
         assert_eq!(refusal_of_join(client, &key), "no_such_room");
     }
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_timed_mute_ends_though_the_server_that_was_to_end_it_is_gone() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let key = make_room(&mut alice, "plans");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    join(&mut bob, &format!("#{key}"));
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    alice.send_json(json!({"type": "command", "line": "/mute bob 2s"}));
+    assert_eq!(next(&mut bob, "muted")["user"], "bob");
+    let ends = Instant::now() + Duration::from_secs(2);
+    cluster.nodes.remove(0);
+    assert!(Instant::now() < ends, "the server was gone in time");
+    assert_eq!(next(&mut bob, "unmuted")["user"], "bob");
+    say(&mut bob, "at last");
+    expect_said(&mut bob, "at last");
+}

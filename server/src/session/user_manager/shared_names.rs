@@ -17,9 +17,9 @@ pub(crate) trait SharedNames: Send + Sync {
     /// Blocks like [`claim`](Self::claim).
     fn are_free(&self, keys: &[NameKey]) -> bool;
 
-    /// Claims keys again that this server has, because that may be lost. Blocks like
-    /// [`claim`](Self::claim).
-    fn claim_again(&self, keys: Vec<NameKey>);
+    /// Claims keys again that this server has, because that may be lost; returns those that another
+    /// server has by now. Blocks like [`claim`](Self::claim).
+    fn claim_again(&self, keys: Vec<NameKey>) -> Vec<NameKey>;
 
     /// Gives keys up. Takes effect before whatever is asked afterwards; never blocks.
     fn release(&self, keys: Vec<NameKey>);

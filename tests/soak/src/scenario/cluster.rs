@@ -1,5 +1,6 @@
 //! The `cluster` scenario: members of two servers talk in two rooms, while the servers and their
-//! Redis are killed and stand still, and the paths between them are cut, slow, or lose replies.
+//! Redis are killed and stand still, Redis loses what it had, and the paths between them are cut,
+//! slow, or lose replies.
 //! After each trouble, everybody has to be back and to be heard.
 
 use std::{
@@ -44,9 +45,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// What happens each time, and how often.
-const TROUBLES: [(Trouble, usize); 7] = [
+const TROUBLES: [(Trouble, usize); 8] = [
     (Trouble::KillServer, 3),
     (Trouble::KillRedis, 3),
+    (Trouble::LoseData, 1),
     (Trouble::HaltServer, 1),
     (Trouble::HaltRedis, 1),
     (Trouble::CutPath, 1),
@@ -78,6 +80,8 @@ enum Trouble {
     KillServer,
     /// `kill -9`, with `appendfsync always`; it is started again at once.
     KillRedis,
+    /// Redis is killed, and comes back empty, or with a copy of what it had a moment before.
+    LoseData,
     /// A server stands still until the others have taken it for dead.
     HaltServer,
     /// Redis stands still for longer than a lease.
@@ -95,6 +99,7 @@ impl Trouble {
         match self {
             Trouble::KillServer => "kills of a server",
             Trouble::KillRedis => "kills of Redis (`appendfsync always`)",
+            Trouble::LoseData => "times Redis came back empty or behind",
             Trouble::HaltServer => "servers halted for longer than their lease",
             Trouble::HaltRedis => "times Redis was halted for longer than a lease",
             Trouble::CutPath => "paths to Redis cut, three times each",
@@ -124,7 +129,7 @@ pub(crate) fn run(common: &Common, flags: &ClusterFlags) -> Result<bool> {
     let ledger = Ledger::new(ROOMS.len());
     let done = run_cluster(common, flags, seed, &ledger)?;
     let mut known = ledger.lock();
-    known.judge();
+    known.judge(done.redis_starts());
     let summary = Summary {
         scenario: "cluster",
         date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
@@ -218,6 +223,15 @@ impl Progress {
         self.ended = Some(format!("{before}{error:#}"));
     }
 
+    /// How often Redis was started again.
+    fn redis_starts(&self) -> usize {
+        let restarts = |(trouble, _): &(Trouble, usize)| {
+            matches!(trouble, Trouble::KillRedis | Trouble::LoseData)
+        };
+        let struck = TROUBLES.iter().zip(self.struck);
+        struck.filter(|(trouble, _)| restarts(trouble)).map(|(_, struck)| struck).sum()
+    }
+
     fn rows(&self, flags: &ClusterFlags) -> Vec<(String, String)> {
         let troubles = TROUBLES.iter().zip(self.struck);
         let mut rows: Vec<_> = troubles
@@ -305,6 +319,7 @@ impl Cluster<'_> {
                 self.redis.start_again();
                 Ok(())
             }
+            Trouble::LoseData => self.lose_data(random),
             Trouble::HaltServer => self.halt_server(victim),
             Trouble::HaltRedis => {
                 self.wait_for_burials()?;
@@ -337,6 +352,26 @@ impl Cluster<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Has Redis come back without what the servers remember.
+    fn lose_data(&mut self, random: &mut Random) -> Result<()> {
+        self.wait_for_burials()?;
+        let copy = self.redis.copy();
+        self.wait_until_everybody_is_heard()?;
+        thread::sleep(Duration::from_millis(random.between(0, 500)));
+        match random.between(0, 1) {
+            0 => self.redis.lose_everything(),
+            _ => {
+                self.redis.kill();
+                self.redis.put_back(&copy);
+            }
+        }
+        self.redis.start_again();
+        self.wait_until_everybody_is_heard()?;
+        // An emptied one does not know the dead any more.
+        self.ended = self.dead();
+        Ok(())
     }
 
     fn spoil(&self, victim: usize, path: Path, millis: u64) -> Result<()> {
