@@ -172,18 +172,6 @@ impl UserManager {
         claimed.map(|()| table)
     }
 
-    /// Claims all names again among all servers, because that may be lost. Returns the sessions
-    /// whose names others have by now.
-    pub(crate) fn claim_again(&self) -> Vec<Arc<Session>> {
-        let Some(shared) = &self.shared_names else { return Vec::new() };
-        let keys = self.table.lock().names.keys().cloned().collect();
-        let others = shared.claim_again(keys);
-        let table = self.table.lock();
-        let numbers = others.iter().filter_map(|key| table.names.get(key)).map(|it| it.number);
-        let numbers: BTreeSet<u64> = numbers.collect();
-        numbers.iter().filter_map(|it| Some(table.sessions.get(it)?.session.clone())).collect()
-    }
-
     /// Has other servers know that nobody here has these keys any more. The table is locked, so
     /// that no later claim overtakes this.
     fn release(&self, _table: &SessionTable, keys: Vec<NameKey>) {

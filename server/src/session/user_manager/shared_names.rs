@@ -1,9 +1,14 @@
 //! Names that are unique among several servers. The cluster provides it.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use madang_protocol::name::NameKey;
 
+use super::UserManager;
+use crate::session::Session;
+
 /// Where servers claim the names of their sessions. For one server it is enough that its own
-/// sessions don't claim the same key at the same time: the [`UserManager`](super::UserManager)
+/// sessions don't claim the same key at the same time: the [`UserManager`]
 /// sees to that.
 pub(crate) trait SharedNames: Send + Sync {
     /// Claims all keys of a name, or none. Blocks for a few seconds at most.
@@ -32,4 +37,18 @@ pub(crate) enum NameRefusal {
     InUse,
     /// The other servers can't be asked.
     Unavailable,
+}
+
+impl UserManager {
+    /// Claims all names again among all servers, because that may be lost. Returns the sessions
+    /// whose names others have by now.
+    pub(crate) fn claim_again(&self) -> Vec<Arc<Session>> {
+        let Some(shared) = &self.shared_names else { return Vec::new() };
+        let keys = self.table.lock().names.keys().cloned().collect();
+        let others = shared.claim_again(keys);
+        let table = self.table.lock();
+        let numbers = others.iter().filter_map(|key| table.names.get(key)).map(|it| it.number);
+        let numbers: BTreeSet<u64> = numbers.collect();
+        numbers.iter().filter_map(|it| Some(table.sessions.get(it)?.session.clone())).collect()
+    }
 }

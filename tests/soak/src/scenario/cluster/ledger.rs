@@ -33,6 +33,8 @@ pub(super) enum Happening {
     },
     Joined(usize),
     Left(usize),
+    /// The servers have restored what Redis had lost.
+    Restored,
 }
 
 /// What became of a line.
@@ -75,6 +77,8 @@ pub(super) struct Ledger(Mutex<Known>);
 pub(super) struct Known {
     /// By room and id.
     rooms: Vec<BTreeMap<u64, Happening>>,
+    /// The rooms and members that were sent an id long after the last one, and both.
+    jumps: Vec<(usize, usize, u64, u64)>,
     /// By member and line.
     outcomes: HashMap<(usize, u32), Outcome>,
     pub(super) counts: LedgerCounts,
@@ -118,6 +122,21 @@ impl Known {
         }
     }
 
+    /// A member was sent this id after that one, which is not the one before.
+    pub(super) fn note_hole(&mut self, room: usize, member: usize, last: u64, id: u64) {
+        // Whether that is right is known at the end.
+        if id.saturating_sub(last) >= JUMP {
+            self.jumps.push((room, member, last, id));
+        } else {
+            self.miss(member, last, id);
+        }
+    }
+
+    fn miss(&mut self, member: usize, last: u64, id: u64) {
+        let example = || format!("s{member} was sent {id} after {last}");
+        self.faults.note(|faults| &mut faults.missed, example);
+    }
+
     /// The last id of a room.
     pub(super) fn last(&self, room: usize) -> u64 {
         self.rooms[room].last_key_value().map_or(0, |(id, _)| *id)
@@ -141,6 +160,7 @@ impl Known {
                     Happening::Joined(member) => here.insert(member),
                     Happening::Left(member) => here.remove(&member),
                     Happening::Said { speaker, .. } => here.contains(&speaker),
+                    Happening::Restored => true,
                 };
                 if !is_right {
                     let example = || format!("room {room}: {id} is {happening:?}, wrong then");
@@ -156,6 +176,11 @@ impl Known {
                     let example = || format!("room {room}: s{speaker}'s {number} is at {id}");
                     self.faults.note(|faults| &mut faults.reordered, example);
                 }
+            }
+        }
+        for (room, member, last, id) in std::mem::take(&mut self.jumps) {
+            if self.rooms[room].range(last + 1..id).next().is_some() {
+                self.miss(member, last, id);
             }
         }
         for (&(member, number), &outcome) in &self.outcomes {
@@ -222,6 +247,21 @@ mod tests {
         known.judge(1);
         let found = Faults { examples: Vec::new(), ..known.faults.clone() };
         assert_eq!(found, expected, "{:?}", known.faults.examples);
+    }
+
+    #[test]
+    fn a_member_that_misses_what_others_were_sent_is_found_behind_a_jump() {
+        for (last, missed) in [(3, 0), (2, 1)] {
+            let ledger = Ledger::new(1);
+            let mut known = ledger.lock();
+            for (id, number) in [(2, 0), (3, 1), (3 + JUMP, 2)] {
+                known.hear(0, id, said(number));
+            }
+            known.hear(0, 1, JOINED);
+            known.note_hole(0, 7, last, 3 + JUMP);
+            known.judge(1);
+            assert_eq!(known.faults.missed, missed, "{:?}", known.faults.examples);
+        }
     }
 
     #[test]

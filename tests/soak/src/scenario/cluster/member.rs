@@ -191,6 +191,7 @@ impl ClusterMember<'_> {
                 }
                 "joined" => somebody().map(Happening::Joined),
                 "left" => somebody().map(Happening::Left),
+                "announced" => Some(Happening::Restored),
                 "ack" => {
                     let Some(number) = nonce() else { continue };
                     let id = message.id.context("an ack without an id")?;
@@ -218,9 +219,7 @@ impl ClusterMember<'_> {
                 .with_context(|| format!("unexpected: {}", String::from_utf8_lossy(line)))?;
             let id = message.id.context("an event without an id")?;
             if here.last + 1 != id {
-                let (member, last) = (self.number, here.last);
-                let example = || format!("s{member} was sent {id} after {last}");
-                known.faults.note(|faults| &mut faults.missed, example);
+                known.note_hole(self.room, self.number, here.last, id);
             }
             here.last = id;
             known.hear(self.room, id, happening);
