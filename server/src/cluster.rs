@@ -196,9 +196,8 @@ impl Cluster {
             origin,
             server.clone(),
             line,
-            requests,
-            hearer_stopped,
-            metrics.clone(),
+            (requests, hearer_stopped),
+            (link.clone(), metrics.clone()),
         )?;
         let (names, naming) = names::start_names(redis.clone(), origin, stopped.clone())?;
         let last_seq: Arc<AtomicU64> = Arc::default();
@@ -324,6 +323,7 @@ impl Cluster {
             nonce_key: self.nonce_key,
             orders: self.orders.clone(),
             offers: self.offers.1.clone(),
+            link: self.link.clone(),
             patience: self.timing.lease,
             run: self.run.clone(),
             has_offered: true,
@@ -412,8 +412,8 @@ impl Cluster {
         place: &mut LogPlace,
         name: Option<&[u8]>,
     ) -> Result<Option<StoredRoom>, Unreachable> {
-        let found = self.redis.connect().and_then(|mut connection| {
-            scripts::open_room(&mut connection, place, name, self.origin, self.wanted)
+        let found = self.redis.connect_to_run().and_then(|(mut connection, run)| {
+            scripts::open_room(&mut connection, place, name, self.origin, (self.wanted, &run))
         });
         let found = found.map_err(|error| {
             tracing::warn!(%error, "failed to open a room in Redis");

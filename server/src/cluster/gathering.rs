@@ -11,6 +11,7 @@ use redis::{Connection, RedisResult};
 use super::{
     hearer::announce_orders,
     keys::SERVERS,
+    leases::Link,
     orders::{self, OrderBook},
     restoring::{self, OfferedState},
     scripts,
@@ -26,6 +27,7 @@ pub(super) struct Gathering {
     pub(super) orders: Arc<OrderBook>,
     /// The states of rooms and the lesson, which were asked to offer them.
     pub(super) offers: Receiver<OfferedState>,
+    pub(super) link: Arc<Link>,
     /// How long servers that are missing are waited for.
     pub(super) patience: Duration,
     pub(super) run: String,
@@ -60,6 +62,10 @@ impl Gathering {
     ) -> RedisResult<bool> {
         if self.has_begun {
             self.known = servers.to_vec();
+            return Ok(true);
+        }
+        if !self.has_offered && !self.link.hears_run(&self.run) {
+            // A room may still hear what the last run has published, and offers that next time.
             return Ok(true);
         }
         if !self.has_offered && !self.offer(connection, server)? {

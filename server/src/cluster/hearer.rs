@@ -19,6 +19,7 @@ use super::{
     control::{Control, ControlAnswer},
     guard::guarded,
     keys::{CONTROL, MADE, ORDERS, published, wake_channel},
+    leases::Link,
     orders::OrderBook,
     place::LogPlace,
     restoring,
@@ -67,15 +68,15 @@ pub(super) fn start_hearer(
     origin: u64,
     server: OwnServer,
     control: ControlLine,
-    requests: Receiver<Hearing>,
-    stop: Receiver<()>,
-    metrics: Arc<Metrics>,
+    (requests, stop): (Receiver<Hearing>, Receiver<()>),
+    (link, metrics): (Arc<Link>, Arc<Metrics>),
 ) -> std::io::Result<JoinHandle<()>> {
     let own = wake_channel(origin);
     let hearer = Hearer {
         redis,
         origin,
         own,
+        link,
         server,
         control,
         requests,
@@ -101,6 +102,7 @@ struct Hearer {
     origin: u64,
     /// The channel on which this thread is woken.
     own: String,
+    link: Arc<Link>,
     server: OwnServer,
     control: ControlLine,
     requests: Receiver<Hearing>,
@@ -139,6 +141,7 @@ impl Hearer {
     fn hear(&mut self) -> RedisResult<()> {
         let (mut connection, (mut reading, run)) =
             (self.redis.connect()?, self.redis.connect_to_run()?);
+        self.link.hear_run(&run);
         self.lag.compare_clocks(&mut reading)?;
         let mut channels = connection.as_pubsub();
         channels.subscribe(&self.own)?;
@@ -375,7 +378,7 @@ impl Follow {
         let mut kept = None;
         for wanted in [KeptState::First, KeptState::Last] {
             if kept.is_none() && (is_archive || wanted == KeptState::Last) {
-                let stored = scripts::open_room(reading, &self.place, None, origin, wanted)?;
+                let stored = scripts::open_room(reading, &self.place, None, origin, (wanted, ""))?;
                 let stored = stored.filter(|stored| stored.first == self.place.first);
                 kept = stored.and_then(|stored| stored.snapshot);
             }

@@ -33,10 +33,16 @@ use super::{
     server::{ClusterServer, OwnServer},
     session_records,
 };
-use crate::room::{By, Op, Room, refusal::Refusal};
+use crate::{
+    room::{By, Op, Room, refusal::Refusal},
+    sync::Mutex,
+};
 
 /// A lease is renewed this many times before it would run out.
 const RENEWALS: u32 = 15;
+
+/// The longest wait between two tries while Redis is away, or servers gather after its restart.
+const GATHERING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Renews the lease. Returns the time, the other servers alive or not, those of them without a
 /// lease, and the burials that are not done; nothing if this server counts as dead.
@@ -110,6 +116,8 @@ pub(super) struct Link {
     servers: AtomicUsize,
     /// Whether the others have taken it for dead.
     is_fenced: AtomicBool,
+    /// The run of Redis that the hearer is connected to.
+    heard_run: Mutex<String>,
     /// Sent to once the others have taken it for dead.
     fence: Sender<()>,
     fenced: Receiver<()>,
@@ -120,7 +128,17 @@ impl Link {
         let (fence, fenced) = bounded(1);
         let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
         let is_fenced = AtomicBool::new(false);
-        Link { is_linked, servers, is_fenced, fence, fenced }
+        Link { is_linked, servers, is_fenced, heard_run: Mutex::default(), fence, fenced }
+    }
+
+    /// From now on, rooms hear only what is appended in this run of Redis.
+    pub(super) fn hear_run(&self, run: &str) {
+        run.clone_into(&mut self.heard_run.lock());
+    }
+
+    /// Whether rooms hear only what is appended in this run of Redis.
+    pub(super) fn hears_run(&self, run: &str) -> bool {
+        *self.heard_run.lock() == run
     }
 
     /// Whether this server reaches Redis and counts as alive.
@@ -277,6 +295,8 @@ impl Keeper {
                     }
                 }
             }
+            let is_steady = !is_away && self.gathering.has_begun;
+            let pause = if is_steady { pause } else { pause.min(GATHERING_PAUSE) };
             if !matches!(self.stop.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
                 break;
             }

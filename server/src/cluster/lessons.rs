@@ -73,7 +73,7 @@ impl Cluster {
                 &place,
                 Some(&mark),
                 self.origin,
-                KeptState::Last,
+                (KeptState::Last, ""),
             )?;
             let StoredRoom { first, time, snapshot, .. } = stored.expect("it was made");
             place.first = first;

@@ -16,10 +16,13 @@ const PART: usize = 500;
 
 /// Makes the room unless it exists or no name is given; returns its first state, and the state
 /// that is wanted, if it is kept. Whom an earlier room of the name had kicked is kept out of the new
-/// one.
+/// one. Fails in a run of Redis that not all servers have come to: one of them may have the room.
 static OPEN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
+        if ARGV[5] ~= '' and redis.call('GET', KEYS[7]) ~= ARGV[5] then
+            return redis.error_reply('CLOSED servers gather after a restart')
+        end
         local meta = redis.call('HMGET', KEYS[1], 'name', 'first', 'time', 'kicks')
         if not meta[1] then
             if ARGV[1] == '' then
@@ -248,19 +251,21 @@ pub(super) fn keep_nonce_key(connection: &mut Connection, key: NonceKey) -> Redi
     redis::cmd("SET").arg(NONCE_KEY).arg(format!("{low} {high}")).query(connection)
 }
 
-/// Opens a room for the server `origin`; with a name, makes it if it does not exist.
+/// Opens a room for the server `origin`; with a name, makes it if it does not exist. The connection
+/// leads to `run`; empty: rooms go on in it, or need not.
 pub(super) fn open_room(
     connection: &mut Connection,
     place: &LogPlace,
     name: Option<&[u8]>,
     origin: u64,
-    wanted: KeptState,
+    (wanted, run): (KeptState, &str),
 ) -> RedisResult<Option<StoredRoom>> {
     let is_public = place.life().is_zero();
     let opened: Vec<Vec<u8>> = OPEN
         .key(&[&place.keys.meta, &place.keys.state])
-        .key((FLOOR, rooms(origin), PUBLIC, KICKS))
+        .key((FLOOR, rooms(origin), PUBLIC, KICKS, RUN))
         .arg((name.unwrap_or_default(), is_public, is_public && wanted == KeptState::First, MADE))
+        .arg(run)
         .invoke(connection)?;
     let Ok([name, first, time, snapshot, kicks]) = <[Vec<u8>; 5]>::try_from(opened) else {
         return Ok(None);
