@@ -85,6 +85,10 @@ mod session_records;
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
+/// Of what the log of a room may have, its state is kept after this part, so that there is one to
+/// trim to when the log is full.
+const KEPT_PARTS: u64 = 8;
+
 /// How long a server that starts waits before it looks again whether rooms go on.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -98,7 +102,8 @@ pub(crate) struct Cluster {
     last_seq: Arc<AtomicU64>,
     jobs: Vec<Sender<Sending>>,
     follows: Sender<Hearing>,
-    entries_kept_after: u64,
+    /// After how many entries, and how many bytes of them, a room's state is kept.
+    kept_after: (u64, u64),
     /// Which state a public room is opened with.
     wanted: KeptState,
     server: OwnServer,
@@ -164,6 +169,7 @@ impl Cluster {
             }
         };
         let run = begin(&mut connection).map_err(|it| redis.unreachable(&it))?;
+        link.note_offered(&run);
         let (stop_hearer, hearer_stopped) = bounded(0);
         let (stop, stopped) = bounded(0);
         let (follows, requests) = unbounded();
@@ -222,7 +228,7 @@ impl Cluster {
             last_seq,
             jobs,
             follows,
-            entries_kept_after: config.entries_kept_after,
+            kept_after: (config.entries_kept_after, config.log_bytes / KEPT_PARTS),
             wanted: if archives { KeptState::First } else { KeptState::Last },
             server,
             node,
@@ -443,7 +449,8 @@ impl Cluster {
             offers: self.offers.0.clone(),
             sessions: self.sessions.jobs.clone(),
             ending: self.ending.clone(),
-            entries_kept_after: self.entries_kept_after,
+            entries_kept_after: self.kept_after.0,
+            bytes_kept_after: self.kept_after.1,
             room: Mutex::default(),
         })
     }

@@ -90,6 +90,27 @@ impl TestRedis {
         keys.map(str::to_owned).collect()
     }
 
+    /// How many bytes a key takes in memory; 0 if there is none.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    #[track_caller]
+    pub fn bytes_of(&self, key: &str) -> usize {
+        let answer = self.ask(&format!("MEMORY USAGE {key} SAMPLES 0"));
+        answer.trim().strip_prefix(':').map_or(0, |bytes| bytes.parse().expect("a number"))
+    }
+
+    /// Gives it at most this much memory; 0: as much as it likes.
+    ///
+    /// # Panics
+    ///
+    /// If it refuses.
+    #[track_caller]
+    pub fn limit_memory(&self, bytes: usize) {
+        assert_eq!(self.ask(&format!("CONFIG SET maxmemory {bytes}")), "+OK\r\n");
+    }
+
     /// Closes the connections of all that listen to channels.
     ///
     /// # Panics

@@ -20,6 +20,9 @@ pub struct ClusterConfig {
     pub entries_kept_after: u64,
     /// How long entries are kept that a saved state contains. Default: 60 s.
     pub entries_kept_for: Duration,
+    /// How much of a room's log Redis may hold; while it does, what is said in the room waits.
+    /// Default: 32 MiB.
+    pub log_bytes: u64,
     /// What this server is called among the others. Default: the name of its machine.
     pub node: String,
     /// How long a server that is not heard of counts as alive. Default: 15 s.
@@ -39,6 +42,7 @@ impl ClusterConfig {
             patience: Duration::from_secs(10),
             entries_kept_after: 1_000,
             entries_kept_for: Duration::from_secs(60),
+            log_bytes: 32 * 1_024 * 1_024,
             node: system::own_name(),
             lease: Duration::from_secs(15),
             settling: Duration::from_secs(20),
@@ -54,6 +58,7 @@ impl fmt::Debug for ClusterConfig {
             patience,
             entries_kept_after,
             entries_kept_for,
+            log_bytes,
             node,
             lease,
             settling,
@@ -64,6 +69,7 @@ impl fmt::Debug for ClusterConfig {
             .field("patience", patience)
             .field("entries_kept_after", entries_kept_after)
             .field("entries_kept_for", entries_kept_for)
+            .field("log_bytes", log_bytes)
             .field("node", node)
             .field("lease", lease)
             .field("settling", settling)

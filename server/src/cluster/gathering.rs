@@ -72,6 +72,7 @@ impl Gathering {
             return Ok(false);
         }
         self.has_offered = true;
+        self.link.note_offered(&self.run);
         let (own, patience) = ((self.origin, server.rooms().highest_id()), self.patience);
         self.has_begun = restoring::arrive(connection, &self.run, own, patience)?;
         if self.has_begun {

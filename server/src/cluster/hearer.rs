@@ -11,7 +11,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use madang_protocol::event::Time;
-use redis::{Connection, Msg, PubSub, RedisResult};
+use redis::{Connection, ErrorKind, Msg, PubSub, RedisResult};
 
 use super::{
     archivist::Bell,
@@ -44,6 +44,9 @@ const QUIET: Duration = Duration::from_secs(25);
 
 /// How long to wait after a connection has failed.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often it looks whether a run of Redis has been offered what rooms have.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A request to the thread.
 pub(super) enum Hearing {
@@ -142,6 +145,9 @@ impl Hearer {
         let (mut connection, (mut reading, run)) =
             (self.redis.connect()?, self.redis.connect_to_run()?);
         self.link.hear_run(&run);
+        if !self.wait_until_offered(&run)? {
+            return Ok(());
+        }
         self.lag.compare_clocks(&mut reading)?;
         let mut channels = connection.as_pubsub();
         channels.subscribe(&self.own)?;
@@ -173,6 +179,21 @@ impl Hearer {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the keeper has offered this run what rooms have: they hear nothing of it before.
+    /// False if the server stops.
+    fn wait_until_offered(&self, run: &str) -> RedisResult<bool> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.link.has_offered(run) {
+            if Instant::now() >= deadline {
+                return Err((ErrorKind::Io, "nothing is offered after a restart").into());
+            }
+            if !matches!(self.stop.recv_timeout(LOOK), Err(RecvTimeoutError::Timeout)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn take_requests(

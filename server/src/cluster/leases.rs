@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use madang_protocol::room::Destination;
 use redis::{Connection, ErrorKind, RedisResult, Script};
 
@@ -116,8 +116,12 @@ pub(super) struct Link {
     servers: AtomicUsize,
     /// Whether the others have taken it for dead.
     is_fenced: AtomicBool,
-    /// The run of Redis that the hearer is connected to.
-    heard_run: Mutex<String>,
+    /// The run of Redis that the hearer is connected to, and the one that this server has offered
+    /// what it has.
+    runs: Mutex<[String; 2]>,
+    /// Sent to when the hearer comes to another run.
+    other_run: Sender<()>,
+    comes_to_run: Receiver<()>,
     /// Sent to once the others have taken it for dead.
     fence: Sender<()>,
     fenced: Receiver<()>,
@@ -128,17 +132,35 @@ impl Link {
         let (fence, fenced) = bounded(1);
         let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
         let is_fenced = AtomicBool::new(false);
-        Link { is_linked, servers, is_fenced, heard_run: Mutex::default(), fence, fenced }
+        let (other_run, comes_to_run) = bounded(1);
+        let runs = Mutex::default();
+        Link { is_linked, servers, is_fenced, runs, other_run, comes_to_run, fence, fenced }
     }
 
-    /// From now on, rooms hear only what is appended in this run of Redis.
+    /// From now on, rooms hear nothing but what this run of Redis has, once it was offered what they
+    /// have.
     pub(super) fn hear_run(&self, run: &str) {
-        run.clone_into(&mut self.heard_run.lock());
+        let mut runs = self.runs.lock();
+        if runs[0] != run {
+            run.clone_into(&mut runs[0]);
+            // One that is not taken yet will do.
+            let _ = self.other_run.try_send(());
+        }
     }
 
-    /// Whether rooms hear only what is appended in this run of Redis.
+    /// Whether that is this run.
     pub(super) fn hears_run(&self, run: &str) -> bool {
-        *self.heard_run.lock() == run
+        self.runs.lock()[0] == run
+    }
+
+    /// This run has been offered what rooms have.
+    pub(super) fn note_offered(&self, run: &str) {
+        run.clone_into(&mut self.runs.lock()[1]);
+    }
+
+    /// Whether this run has been offered what rooms have.
+    pub(super) fn has_offered(&self, run: &str) -> bool {
+        self.runs.lock()[1] == run
     }
 
     /// Whether this server reaches Redis and counts as alive.
@@ -297,8 +319,10 @@ impl Keeper {
             }
             let is_steady = !is_away && self.gathering.has_begun;
             let pause = if is_steady { pause } else { pause.min(GATHERING_PAUSE) };
-            if !matches!(self.stop.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
-                break;
+            select! {
+                recv(self.stop) -> _ => break,
+                recv(self.lease.link.comes_to_run) -> _ => {}
+                default(pause) => {}
             }
         }
         if let Err(error) = self.lease.resign() {

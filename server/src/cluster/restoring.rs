@@ -7,8 +7,8 @@
 //! 1. Of a room that several servers offer, Redis has the latest state that any of them has.
 //! 2. Ids go on above all that any of the servers has seen, and above Redis's clock and theirs: no
 //!    room gives ids faster than the clock counts microseconds, with which it began.
-//! 3. A room that was offered hears nothing more of the last run: the hearer comes to the new one
-//!    first.
+//! 3. What a server offers is what it has heard in the last run: its hearer leaves that first, and
+//!    hears of the new one later.
 //! 4. Nothing is appended before all servers have come, or those that are missing have been waited
 //!    for as long as a lease lasts.
 

@@ -50,6 +50,7 @@ pub(super) struct Log {
     /// How many rooms have ended here whose end Redis has still to take.
     pub(super) ending: Arc<AtomicUsize>,
     pub(super) entries_kept_after: u64,
+    pub(super) bytes_kept_after: u64,
     pub(super) room: Mutex<Weak<Room>>,
 }
 
@@ -95,6 +96,10 @@ impl RoomLog for Log {
 
     fn entries_kept_after(&self) -> u64 {
         self.entries_kept_after
+    }
+
+    fn bytes_kept_after(&self) -> u64 {
+        self.bytes_kept_after
     }
 
     fn first_id(&self) -> u64 {

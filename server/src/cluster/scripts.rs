@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{room::log::LogEntry, session::nonces::NonceKey};
 
+/// How much an entry counts beside its body.
+const ENTRY_BYTES: usize = 100;
+
 /// How many entries one read returns.
 const PART: usize = 500;
 
@@ -58,11 +61,46 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Drops the entries before the marked state, once that is old enough; returns whether no state is
+/// marked now. Of a public room, the marked state stays as the base of the entries that are left,
+/// so that an archive can carry out all of them.
+const TRIM: &str = r"
+    local function mark(state, entry, time, snapshot, is_public)
+        redis.call('HSET', state, 'mark', entry, 'marked', time)
+        if is_public then
+            redis.call('HSET', state, 'next', snapshot)
+        end
+    end
+    local function drop_up_to(log, head, number)
+        local entry = redis.call('XRANGE', log, number .. '-0', number .. '-0')[1]
+        for at = 1, entry and #entry[2] or 0, 2 do
+            if entry[2][at] == 'c' then
+                redis.call('HSET', head, 'trimmed', entry[2][at + 1])
+            end
+        end
+        redis.call('XTRIM', log, 'MINID', string.format('%.0f-0', tonumber(number) + 1))
+    end
+    local function trim(state, log, head, now, kept_for)
+        local marked = redis.call('HMGET', state, 'mark', 'marked', 'next')
+        if not marked[1] or now - tonumber(marked[2]) < kept_for then
+            return not marked[1]
+        end
+        drop_up_to(log, head, marked[1])
+        redis.call('HDEL', state, 'mark')
+        if marked[3] then
+            redis.call('HSET', state, 'base', marked[3])
+        end
+        return true
+    end";
+
 /// Appends an entry and publishes it. An entry that was appended before is not appended again. The
-/// first of a room in a run of Redis says above which ids it goes on.
+/// first of a room in a run of Redis says above which ids it goes on. While the log has as much as
+/// it may, nothing is appended.
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        r"
+        &[
+            TRIM,
+            r"
         if redis.call('EXISTS', KEYS[4]) == 1 then
             return 'fenced'
         end
@@ -73,21 +111,36 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
             return 'gone'
         end
         local last = 'q:' .. ARGV[1]
-        local before = redis.call('HGET', KEYS[2], last)
-        if before == ARGV[2] then
+        local head = redis.call('HMGET', KEYS[2], last, 'raised', 'bytes', 'trimmed')
+        if head[1] == ARGV[2] then
             return 'before'
         end
         local now = redis.call('TIME')
         local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
+        local bytes = tonumber(head[3] or '0')
+        local trimmed = head[4] or '0'
+        while bytes - tonumber(trimmed) >= tonumber(ARGV[8]) do
+            local marked = redis.call('HGET', KEYS[7], 'mark')
+            if not trim(KEYS[7], KEYS[3], KEYS[2], tonumber(time), tonumber(ARGV[9])) then
+                return 'full'
+            end
+            trimmed = redis.call('HGET', KEYS[2], 'trimmed') or '0'
+            local kept = redis.call('HMGET', KEYS[7], 'entry', 'at', 'snapshot')
+            if kept[2] and kept[1] ~= marked then
+                mark(KEYS[7], kept[1], kept[2], kept[3], ARGV[6] == '0')
+            elseif bytes - tonumber(trimmed) >= tonumber(ARGV[8]) then
+                return 'full'
+            end
+        end
         local number = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'n', 1))
-        redis.call('HSET', KEYS[2], last, ARGV[2])
+        bytes = string.format('%.0f', bytes + #ARGV[5] + tonumber(ARGV[10]))
+        redis.call('HSET', KEYS[2], last, ARGV[2], 'raised', ARGV[7], 'bytes', bytes)
         local above = '0'
-        if redis.call('HGET', KEYS[2], 'raised') ~= ARGV[7] then
-            redis.call('HSET', KEYS[2], 'raised', ARGV[7])
+        if head[2] ~= ARGV[7] then
             above = redis.call('GET', KEYS[6]) or '0'
         end
         redis.call('XADD', KEYS[3], number .. '-0', 'o', ARGV[1], 's', ARGV[2], 't', time,
-            'a', above, 'b', ARGV[5])
+            'a', above, 'c', bytes, 'b', ARGV[5])
         if ARGV[6] ~= '0' then
             for at = 1, 3 do
                 redis.call('EXPIRE', KEYS[at], ARGV[6])
@@ -96,42 +149,36 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
         redis.call('PUBLISH', ARGV[4],
             table.concat({number, ARGV[1], ARGV[2], time, above}, ' ') .. '\n' .. ARGV[5])
         return 'appended'",
+        ]
+        .concat(),
     )
 });
 
-/// Keeps the state unless a later one is kept, and drops the entries before an earlier state once
-/// that is old enough. Of a public room, that state stays as the base of the entries that are left,
-/// so that an archive can carry out all of them.
+/// Keeps the state unless a later one is kept, drops the entries before the marked one if that is
+/// old enough, and marks this one then.
 static KEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        r"
+        &[
+            TRIM,
+            r"
         if redis.call('HGET', KEYS[1], 'first') ~= ARGV[1] then
             return 0
         end
-        local kept = redis.call('HMGET', KEYS[2], 'entry', 'mark', 'marked')
-        if kept[1] and tonumber(kept[1]) >= tonumber(ARGV[2]) then
+        local kept = redis.call('HGET', KEYS[2], 'entry')
+        if kept and tonumber(kept) >= tonumber(ARGV[2]) then
             return 0
         end
-        redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'snapshot', ARGV[4])
-        local old = kept[2] and tonumber(ARGV[3]) - tonumber(kept[3]) >= tonumber(ARGV[6])
-        if old then
-            redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', tonumber(kept[2]) + 1))
-            local base = redis.call('HGET', KEYS[2], 'next')
-            if base then
-                redis.call('HSET', KEYS[2], 'base', base)
-            end
-        end
-        if old or not kept[2] then
-            redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
-            if ARGV[5] == '0' then
-                redis.call('HSET', KEYS[2], 'next', ARGV[4])
-            end
+        redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'at', ARGV[3], 'snapshot', ARGV[4])
+        if trim(KEYS[2], KEYS[3], KEYS[4], tonumber(ARGV[3]), tonumber(ARGV[6])) then
+            mark(KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '0')
         end
         if ARGV[5] ~= '0' then
             redis.call('EXPIRE', KEYS[1], ARGV[5])
             redis.call('EXPIRE', KEYS[2], ARGV[5])
         end
         return 1",
+        ]
+        .concat(),
     )
 });
 
@@ -139,21 +186,25 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
 /// entries.
 static FORGET: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        r"
+        &[
+            TRIM,
+            r"
         if redis.call('HGET', KEYS[1], 'first') ~= ARGV[1] then
             return 0
         end
         local kept = redis.call('HMGET', KEYS[2], 'entry', 'mark', 'marked')
         local entry = tonumber(ARGV[2])
-        redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', entry + 1))
+        drop_up_to(KEYS[3], KEYS[4], ARGV[2])
         redis.call('HSET', KEYS[2], 'base', ARGV[4])
         if not kept[1] or tonumber(kept[1]) < entry then
-            redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'snapshot', ARGV[4])
+            redis.call('HSET', KEYS[2], 'entry', ARGV[2], 'at', ARGV[3], 'snapshot', ARGV[4])
         end
         if not kept[2] or tonumber(kept[2]) < entry then
-            redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3], 'next', ARGV[4])
+            mark(KEYS[2], ARGV[2], ARGV[3], ARGV[4], true)
         end
         return 1",
+        ]
+        .concat(),
     )
 });
 
@@ -225,6 +276,16 @@ pub(super) enum Appended {
     Gone,
     /// Redis has been restarted, and not all servers have seen yet what it has lost.
     Closed,
+    /// The room's log has as much as it may, and what it has is not old enough to be dropped.
+    Full,
+}
+
+/// How much the log of a room may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LogLimits {
+    pub(super) bytes: u64,
+    /// How long entries are kept that a kept state contains.
+    pub(super) kept_for: Duration,
 }
 
 /// The secret for hashes of nonces, shared by all servers; the first server draws it.
@@ -284,41 +345,42 @@ pub(super) fn append(
     place: &LogPlace,
     (origin, seq): (u64, u64),
     body: &[u8],
-    run: &str,
+    (run, limits): (&str, LogLimits),
 ) -> RedisResult<Appended> {
     let keys = &place.keys;
     let outcome: String = APPEND
         .key(&[&keys.meta, &keys.head, &keys.log])
         .key((dead(origin), RUN, FLOOR))
+        .key(&keys.state)
         .arg((origin, seq, place.first))
         .arg(&keys.channel)
         .arg(body)
         .arg(place.life().as_secs())
-        .arg(run)
+        .arg((run, limits.bytes, limits.kept_for.as_millis() as u64, ENTRY_BYTES))
         .invoke(connection)?;
     Ok(match &*outcome {
         "fenced" => Appended::Fenced,
         "gone" => Appended::Gone,
         "closed" => Appended::Closed,
+        "full" => Appended::Full,
         _ => Appended::Done,
     })
 }
 
 /// Keeps the state after an entry of this number and time, as [`LogPlace::write`] returns it.
-/// Entries that it contains are kept for `kept_for`.
 pub(super) fn keep(
     connection: &mut Connection,
     place: &LogPlace,
     (entry, time): (u64, Time),
     written: &[u8],
-    kept_for: Duration,
+    limits: LogLimits,
 ) -> RedisResult<()> {
     let keys = &place.keys;
-    KEEP.key(&[&keys.meta, &keys.state, &keys.log])
+    KEEP.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
         .arg((place.first, entry, time.as_millis()))
         .arg(written)
         .arg(place.life().as_secs())
-        .arg(kept_for.as_millis() as u64)
+        .arg(limits.kept_for.as_millis() as u64)
         .invoke(connection)
 }
 
@@ -331,7 +393,7 @@ pub(super) fn forget_before(
 ) -> RedisResult<()> {
     let keys = &place.keys;
     FORGET
-        .key(&[&keys.meta, &keys.state, &keys.log])
+        .key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
         .arg((place.first, entry, time.as_millis()))
         .arg(written)
         .invoke(connection)

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
-use redis::{Connection, ErrorKind, RedisResult};
+use redis::{Connection, RedisResult};
 
 use super::{
     ClusterConfig,
@@ -22,7 +22,7 @@ use super::{
     keeping::Keeping,
     keys::wake_channel,
     place::LogPlace,
-    scripts::{self, Appended},
+    scripts::{self, Appended, LogLimits},
     sealed::Sealed,
 };
 use crate::{metrics::Metrics, room::log::Follower};
@@ -35,6 +35,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long an entry waits that finds its room's log full.
+const FULL_PAUSE: Duration = Duration::from_millis(200);
 
 /// How often Redis is told which private rooms are still followed.
 const LIFE_TOLD: Duration = Duration::from_secs(60 * 60);
@@ -71,6 +74,15 @@ pub(super) enum Sending {
     Wake,
 }
 
+/// What has become of a job.
+enum Written {
+    Done,
+    /// The log of the entry's room is full.
+    Full,
+    /// Redis was restarted, and not all servers have come to it.
+    Closed,
+}
+
 impl Sending {
     /// Tells the room that its entries can't be written for now.
     fn tell_it_waits(&self) {
@@ -99,14 +111,18 @@ pub(super) fn start_uplink(
     let (jobs, queue) = unbounded();
     let pending = VecDeque::new();
     let (followed, let_live_at) = (Vec::new(), Instant::now() + LIFE_TOLD);
+    let limits = LogLimits { bytes: config.log_bytes, kept_for: config.entries_kept_for };
+    let (held, retry_at) = (Vec::new(), Instant::now());
     let writer = Writer {
         redis,
         origin,
         patience: config.patience,
-        entries_kept_for: config.entries_kept_for,
+        limits,
         stop,
         metrics,
         pending,
+        held,
+        retry_at,
         followed,
         let_live_at,
         connection: None,
@@ -122,11 +138,14 @@ struct Writer {
     origin: u64,
     /// How long rooms wait for their entries before they are told of a delay.
     patience: Duration,
-    entries_kept_for: Duration,
+    limits: LogLimits,
     stop: Receiver<()>,
     metrics: Arc<Metrics>,
     /// What to write before the queue.
     pending: VecDeque<Sending>,
+    /// Entries whose rooms' logs are full, in order, and when to try them again.
+    held: Vec<Sending>,
+    retry_at: Instant,
     /// The private rooms.
     followed: Vec<Weak<LogPlace>>,
     /// When to tell Redis next that they are followed.
@@ -144,13 +163,28 @@ impl Writer {
             {
                 self.followed.push(place.clone());
             }
+            if self.is_behind_held(&job) {
+                self.held.push(job);
+                continue;
+            }
             let (mut pause, began) = (FIRST_PAUSE, Instant::now());
-            while let Err(error) = self.write(&job) {
-                self.connection = None;
-                tracing::warn!(%error, "failed to write to Redis; trying again");
+            loop {
+                match self.write(&job) {
+                    Ok(Written::Done) => break,
+                    Ok(Written::Full) => {
+                        self.hold(job);
+                        break;
+                    }
+                    Ok(Written::Closed) => pause = FIRST_PAUSE,
+                    Err(error) => {
+                        self.connection = None;
+                        tracing::warn!(%error, "failed to write to Redis; trying again");
+                    }
+                }
                 if began.elapsed() >= self.patience {
                     self.pending.extend(queue.try_iter());
-                    [&job].into_iter().chain(&self.pending).for_each(Sending::tell_it_waits);
+                    let waiting = [&job].into_iter().chain(&self.pending).chain(&self.held);
+                    waiting.for_each(Sending::tell_it_waits);
                 }
                 match self.stop.recv_timeout(pause) {
                     Err(RecvTimeoutError::Timeout) => pause = (2 * pause).min(LONGEST_PAUSE),
@@ -158,6 +192,25 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Whether an entry waits of the same room, which has to be appended first.
+    fn is_behind_held(&self, job: &Sending) -> bool {
+        let place_of = |job: &Sending| match job {
+            Sending::Append { place, .. } => Some(Arc::as_ptr(place)),
+            _ => None,
+        };
+        let place = place_of(job);
+        place.is_some() && self.held.iter().any(|held| place_of(held) == place)
+    }
+
+    /// Has an entry wait until its room's log may have been trimmed; other rooms go on.
+    fn hold(&mut self, job: Sending) {
+        if self.held.is_empty() {
+            self.retry_at = Instant::now() + FULL_PAUSE;
+        }
+        self.metrics.cluster.count_full();
+        self.held.push(job);
     }
 
     /// The next job; none at the end, once the queue is written.
@@ -168,18 +221,25 @@ impl Writer {
                 self.let_live_at = now + LIFE_TOLD;
                 self.pending.extend(self.followed.drain(..).map(Sending::LetLive));
             }
+            if !self.held.is_empty() && now >= self.retry_at {
+                self.pending.extend(self.held.drain(..));
+            }
             if let Some(job) = self.pending.pop_front() {
                 return Some(job);
             }
+            let wakes_at = match self.held.is_empty() {
+                true => self.let_live_at,
+                false => self.let_live_at.min(self.retry_at),
+            };
             select! {
                 recv(queue) -> job => return job.ok(),
                 recv(self.stop) -> _ => return queue.try_recv().ok(),
-                default(self.let_live_at - now) => {}
+                default(wakes_at - now) => {}
             }
         }
     }
 
-    fn write(&mut self, job: &Sending) -> RedisResult<()> {
+    fn write(&mut self, job: &Sending) -> RedisResult<Written> {
         let (connection, run) = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(self.redis.connect_to_run()?),
@@ -187,45 +247,39 @@ impl Writer {
         match job {
             Sending::Append { place, seq, body, room, since } => {
                 let by = (self.origin, *seq);
-                match scripts::append(connection, place, by, body, run)? {
+                match scripts::append(connection, place, by, body, (run, self.limits))? {
                     Appended::Done => self.metrics.cluster.count_append(since.elapsed()),
-                    Appended::Closed => {
-                        return Err((ErrorKind::Io, "servers gather after a restart").into());
-                    }
+                    Appended::Closed => return Ok(Written::Closed),
+                    Appended::Full => return Ok(Written::Full),
                     Appended::Fenced | Appended::Gone => {
                         // A room that is gone need not be told.
                         guarded("losing a log", || room.upgrade().map(|room| room.lose_log()));
                     }
                 }
-                Ok(())
             }
             Sending::Keep { place, seq, kept, forgets } => {
                 let written = place.write(Sealed::State, (self.origin, *seq), kept.write());
                 match forgets {
-                    true => scripts::forget_before(connection, place, kept.after(), &written),
-                    false => scripts::keep(
-                        connection,
-                        place,
-                        kept.after(),
-                        &written,
-                        self.entries_kept_for,
-                    ),
+                    true => scripts::forget_before(connection, place, kept.after(), &written)?,
+                    false => scripts::keep(connection, place, kept.after(), &written, self.limits)?,
                 }
             }
             Sending::LetLive(place) => {
-                place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))
+                if let Some(place) = place.upgrade() {
+                    scripts::let_live(connection, &place)?;
+                }
             }
             Sending::End { place, next_id, kicks, ending } => {
                 scripts::forget_room(connection, place, (*next_id, kicks), self.origin)?;
                 ending.fetch_sub(1, Ordering::Relaxed);
-                Ok(())
             }
             Sending::Answer(ControlAnswer { channel, message }) => {
-                redis::cmd("PUBLISH").arg(channel).arg(message).query(connection)
+                redis::cmd("PUBLISH").arg(channel).arg(message).exec(connection)?;
             }
             Sending::Wake => {
-                redis::cmd("PUBLISH").arg(wake_channel(self.origin)).arg("").query(connection)
+                redis::cmd("PUBLISH").arg(wake_channel(self.origin)).arg("").exec(connection)?;
             }
         }
+        Ok(Written::Done)
     }
 }

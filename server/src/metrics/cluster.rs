@@ -36,6 +36,8 @@ pub(crate) struct ClusterMetrics {
     lag_millis: AtomicU64,
     /// Entries read from a log because their announcement was missed.
     refilled: AtomicU64,
+    /// How often an entry found that Redis holds as much of its room's log as it may.
+    full: AtomicU64,
     /// Speakers who wait because much waits for Redis.
     held_speakers: AtomicUsize,
 }
@@ -47,6 +49,7 @@ impl Default for ClusterMetrics {
             hear_nanoseconds: Histogram::new(ENTRY_NANOSECONDS),
             lag_millis: AtomicU64::new(0),
             refilled: AtomicU64::new(0),
+            full: AtomicU64::new(0),
             held_speakers: AtomicUsize::new(0),
         }
     }
@@ -80,6 +83,15 @@ impl ClusterMetrics {
 
     pub(crate) fn refilled(&self) -> u64 {
         self.refilled.load(Ordering::Relaxed)
+    }
+
+    /// An entry has found that Redis holds as much of its room's log as it may.
+    pub(crate) fn count_full(&self) {
+        self.full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// Counts a speaker as held for as long as `wait` takes.

@@ -143,6 +143,10 @@ impl RoomLog for ModelLog {
         1_000
     }
 
+    fn bytes_kept_after(&self) -> u64 {
+        u64::MAX
+    }
+
     fn first_id(&self) -> u64 {
         FIRST_ID
     }

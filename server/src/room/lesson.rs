@@ -246,8 +246,8 @@ impl Lesson {
             return Err(Ended(()));
         };
         let facts = decided.as_deref().unwrap_or_default();
-        let Desk { logged, state, .. } = &*desk;
-        logged.iter().for_each(|logged| logged.keep_if_due(entry, facts, state));
+        let Desk { logged, state, .. } = &mut *desk;
+        logged.iter_mut().for_each(|logged| logged.keep_if_due(entry, facts, state));
         drop(desk);
         self.tell(&rooms);
         let (outcome, facts) = match decided {

@@ -43,6 +43,9 @@ pub(crate) trait RoomLog: Send + Sync {
     /// After how many entries the state is saved.
     fn entries_kept_after(&self) -> u64;
 
+    /// After how many bytes of them.
+    fn bytes_kept_after(&self) -> u64;
+
     /// The id of the room's first event.
     fn first_id(&self) -> u64;
 

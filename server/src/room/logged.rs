@@ -54,8 +54,9 @@ pub(super) struct Logged {
     heard: BTreeMap<u64, u64>,
     /// The server whose entry is carried out.
     heard_from: u64,
-    /// When the state was kept last by this machine.
+    /// When the state was kept last by this machine, and how many bytes of entries followed.
     kept: Time,
+    unkept_bytes: u64,
     waiting: VecDeque<Envelope>,
     /// What that counts, as the mailbox counts it.
     waiting_bytes: usize,
@@ -124,6 +125,7 @@ impl Logged {
             last,
             heard,
             kept: now,
+            unkept_bytes: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             in_flight: None,
@@ -453,17 +455,19 @@ impl Executor {
     /// the one whose entry was the last.
     fn keep_state(&mut self, entry: &LogEntry, is_own: bool) {
         let logged = self.logged();
+        logged.unkept_bytes += entry.body.len() as u64;
         if std::mem::take(&mut logged.forgets) {
             return self.keep_only_state();
         }
         let is_due = entry.number.is_multiple_of(logged.log.entries_kept_after())
-            || entry.time.since(logged.kept) >= KEPT_FOR;
+            || entry.time.since(logged.kept) >= KEPT_FOR
+            || logged.unkept_bytes >= logged.log.bytes_kept_after();
         if !is_own || !is_due {
             return;
         }
         let snapshot = self.snapshot();
         let logged = self.logged();
-        logged.kept = entry.time;
+        (logged.kept, logged.unkept_bytes) = (entry.time, 0);
         logged.log.keep(snapshot);
     }
 

@@ -178,6 +178,12 @@ fn about_cluster(shared: &Shared, text: &mut Exposition) {
         counted.refilled() as f64,
     );
     one(
+        "madang_cluster_full_logs_total",
+        Kind::Counter,
+        "How often an entry had to wait, because Redis holds as much of its room's log as it may.",
+        counted.full() as f64,
+    );
+    one(
         "madang_cluster_held_speakers",
         gauge,
         "Connections that wait because much waits for Redis.",

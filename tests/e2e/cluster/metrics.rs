@@ -1,9 +1,13 @@
 //! The metrics of a server that takes part in a cluster.
 
-use std::time::Instant;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::cluster::ClusterConfig;
-use madang_tests::{DEADLINE, TestServer, redis::TestRedis};
+use madang_tests::{DEADLINE, TestClient, TestServer, redis::TestRedis};
 use serde_json::json;
 
 use super::{expect_said, next, say};
@@ -98,4 +102,133 @@ fn a_server_that_is_alone_has_no_such_metrics() {
     let server = TestServer::start(tell);
     let samples = samples(&server);
     assert!(!samples.keys().any(|name| name.contains("cluster")), "{samples:?}");
+}
+
+/// Says so many long messages as fast as it may; returns the ids and texts of all that the room
+/// was told, once `all` have arrived.
+#[track_caller]
+fn flood(mut client: TestClient, name: &str, own: usize, all: usize) -> Vec<(u64, String)> {
+    let (mut heard, mut acked) = (Vec::new(), 0);
+    let padding = "x".repeat(3_900);
+    for number in 0..own {
+        let nonce = format!("{name} {number}");
+        client.send_json(
+            json!({"type": "say", "text": format!("{nonce} {padding}"), "nonce": nonce}),
+        );
+    }
+    while heard.len() < all || acked < own {
+        let message = client.expect_json();
+        match message["type"].as_str() {
+            Some("said") => {
+                let text = message["text"].as_str().expect("a text").trim_end_matches('x');
+                heard.push((message["id"].as_u64().expect("an id"), text.to_owned()));
+            }
+            Some("ack") => acked += 1,
+            Some("joined") => {}
+            _ => panic!("{message}"),
+        }
+    }
+    heard
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_flood_waits_while_redis_holds_as_much_of_a_room_as_it_may() {
+    const EACH: usize = 150;
+    const LOG_BYTES: usize = 256 * 1_024;
+    let redis = TestRedis::start();
+    let node = || {
+        TestServer::start(|config| {
+            tell(config);
+            config.rate_limit = None;
+            let entries_kept_for = Duration::from_secs(1);
+            config.cluster = Some(ClusterConfig {
+                log_bytes: LOG_BYTES as u64,
+                entries_kept_for,
+                ..ClusterConfig::at(&redis.url())
+            });
+        })
+    };
+    let (one, other) = (node(), node());
+    let floods: Vec<_> = [(&one, "alice"), (&other, "bob")]
+        .map(|(server, name)| (server.login_json(name), name))
+        .into_iter()
+        .map(|(client, name)| thread::spawn(move || flood(client, name, EACH, 2 * EACH)))
+        .collect();
+    let mut most = 0;
+    while floods.iter().any(|flood| !flood.is_finished()) {
+        most = most.max(redis.bytes_of("madang:room:lobby:log"));
+        thread::sleep(Duration::from_millis(10));
+    }
+    let heard: Vec<_> = floods.into_iter().map(|it| it.join().expect("it has heard all")).collect();
+    assert_eq!(heard[0], heard[1], "both have heard the same");
+    assert!(heard[0].windows(2).all(|two| two[0].0 + 1 == two[1].0), "no hole");
+    // With what was on its way, and what Redis itself needs; 1.2 MB were said.
+    assert!((LOG_BYTES..2 * LOG_BYTES).contains(&most), "{most} bytes");
+    let waited = samples(&one)["madang_cluster_full_logs_total"];
+    assert!(waited > 0.0 || samples(&other)["madang_cluster_full_logs_total"] > 0.0);
+}
+
+#[track_caller]
+fn check_health(server: &TestServer, status: &str, body: &str) {
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = crate::web::answer(server.web_address(), request);
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.ends_with(body), "{answer}");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn while_redis_has_no_memory_left_everyone_is_told_and_nothing_acknowledged_is_lost() {
+    let redis = TestRedis::start();
+    let node = || {
+        TestServer::start(|config| {
+            tell(config);
+            // Longer than this, so that leases run out meanwhile.
+            let (patience, lease) = (Duration::ZERO, Duration::from_secs(1));
+            let cluster = ClusterConfig { patience, lease, ..ClusterConfig::at(&redis.url()) };
+            config.cluster = Some(cluster);
+        })
+    };
+    let (one, other) = (node(), node());
+    let mut alice = one.login_json("alice");
+    let mut bob = other.login("bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    say(&mut alice, "before");
+    bob.expect("[alice] before\n");
+    while next(&mut alice, "ack")["nonce"] != "before" {}
+    redis.limit_memory(1);
+    // Members are told as when it is away, and so is whoever looks after the servers.
+    say(&mut alice, "waits");
+    bob.send("waits, too\n");
+    bob.expect(Notice::ServersAway.text(Lang::Ko));
+    say(&mut alice, "refused");
+    loop {
+        let error = next(&mut alice, "error");
+        if error["nonce"] == "refused" {
+            assert_eq!(error["code"], "unavailable");
+            break;
+        }
+    }
+    for server in [&one, &other] {
+        expect_samples(server, &[("madang_cluster_linked", 0.0)]);
+        check_health(server, "503", "not linked\n");
+    }
+    let mut carol = one.connect();
+    carol.become_json();
+    carol.send_json(json!({"type": "login", "name": "carol"}));
+    assert_eq!(next(&mut carol, "error")["code"], "unavailable");
+    redis.limit_memory(0);
+    // It goes on by itself, nobody was taken for dead, and what waited is said once.
+    bob.expect(Notice::ServersBack.text(Lang::Ko));
+    bob.expect("[alice] waits\n");
+    while next(&mut alice, "ack")["nonce"] != "waits" {}
+    for server in [&one, &other] {
+        expect_samples(server, &[("madang_cluster_linked", 1.0), ("madang_cluster_fenced", 0.0)]);
+        check_health(server, "200", "ok\n");
+    }
+    say(&mut alice, "after");
+    bob.expect("[alice] after\n");
+    alice.send_json(json!({"type": "command", "line": "/who"}));
+    assert_eq!(next(&mut alice, "who")["count"], 2);
 }

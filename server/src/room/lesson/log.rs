@@ -20,6 +20,9 @@ const FORMAT: u8 = b'1';
 /// After so many entries, the state is kept; and whenever a lesson has begun or ended.
 const ENTRIES: u64 = 1_000;
 
+/// After so many bytes of entries, too.
+const BYTES: usize = 4 * 1_024 * 1_024;
+
 /// How many of the last changes a room can be told again.
 const RECENT: usize = 16;
 
@@ -103,6 +106,8 @@ pub(super) struct LessonLogged {
     /// Those who wait for their entries, by the numbers of these.
     asking: BTreeMap<u64, Sender<Result<(), Notice<'static>>>>,
     recent: VecDeque<Arc<LessonFact>>,
+    /// How many bytes of entries were heard since the state was kept.
+    unkept_bytes: usize,
     /// Whether the log can't be reached, or accepts nothing more.
     is_away: bool,
     is_lost: bool,
@@ -115,8 +120,17 @@ impl LessonLogged {
         (last, time): (u64, Time),
         heard: BTreeMap<u64, u64>,
     ) -> LessonLogged {
-        let (asking, recent) = (BTreeMap::new(), VecDeque::new());
-        LessonLogged { log, last, time, heard, asking, recent, is_away: false, is_lost: false }
+        LessonLogged {
+            log,
+            last,
+            time,
+            heard,
+            asking: BTreeMap::new(),
+            recent: VecDeque::new(),
+            unkept_bytes: 0,
+            is_away: false,
+            is_lost: false,
+        }
     }
 
     /// Appends a request, and returns its number and where its outcome is told.
@@ -201,12 +215,21 @@ impl LessonLogged {
     }
 
     /// Keeps the state, if that falls to this machine: to the one whose entry was the last.
-    pub(super) fn keep_if_due(&self, entry: &LogEntry, facts: &[LessonFact], state: &LessonState) {
+    pub(super) fn keep_if_due(
+        &mut self,
+        entry: &LogEntry,
+        facts: &[LessonFact],
+        state: &LessonState,
+    ) {
         let is_turn = |fact: &LessonFact| {
             matches!(fact.change, LessonChange::Begun { .. } | LessonChange::Ended { .. })
         };
-        let is_due = entry.number.is_multiple_of(ENTRIES) || facts.iter().any(is_turn);
+        self.unkept_bytes += entry.body.len();
+        let is_due = entry.number.is_multiple_of(ENTRIES)
+            || self.unkept_bytes >= BYTES
+            || facts.iter().any(is_turn);
         if is_due && entry.origin == self.log.origin() {
+            self.unkept_bytes = 0;
             self.log.keep(self.snapshot(state));
         }
     }

@@ -45,6 +45,10 @@ impl RoomLog for FakeLog {
         1_000
     }
 
+    fn bytes_kept_after(&self) -> u64 {
+        1_000_000
+    }
+
     fn first_id(&self) -> u64 {
         1_000
     }
