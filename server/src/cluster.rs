@@ -36,7 +36,8 @@ use self::{
     control::{Answers, Control, Once},
     gathering::Gathering,
     hearer::{ControlLine, Hearing},
-    leases::{Lease, Link, Timing},
+    leases::{Lease, Timing},
+    link::Link,
     orders::{OrderBook, StandingOrder},
     place::LogPlace,
     restoring::OfferedState,
@@ -74,6 +75,7 @@ mod archivist;
 mod guard;
 mod kicks;
 mod leases;
+mod link;
 mod restoring;
 mod gathering;
 mod names;
@@ -335,6 +337,7 @@ impl Cluster {
             has_offered: true,
             has_begun: true,
             known: Vec::new(),
+            burials: Vec::new(),
             restored: Vec::new(),
             has_restored_lesson: false,
         };

@@ -6,12 +6,13 @@ use std::{
 };
 
 use crossbeam_channel::Receiver;
+use madang_protocol::room::RoomName;
 use redis::{Connection, RedisResult};
 
 use super::{
     hearer::announce_orders,
-    keys::SERVERS,
-    leases::Link,
+    keys::{self, BURIALS, RoomKeys, SERVERS},
+    link::Link,
     orders::{self, OrderBook},
     restoring::{self, OfferedState},
     scripts,
@@ -35,8 +36,10 @@ pub(super) struct Gathering {
     pub(super) has_offered: bool,
     /// Whether rooms go on in this run.
     pub(super) has_begun: bool,
-    /// The other servers in the last run.
+    /// The other servers in the last run, and the dead that were not buried, with the time when they
+    /// were declared dead.
     pub(super) known: Vec<u64>,
+    pub(super) burials: Vec<(u64, u64)>,
     /// The rooms that this server has restored.
     pub(super) restored: Vec<Weak<Room>>,
     /// Whether it has restored the lesson.
@@ -53,15 +56,17 @@ impl Gathering {
     }
 
     /// Takes the next step of coming to the run, if there is one; false if rooms have gone on in it
-    /// from less than this server has. `servers` are those that Redis knows.
+    /// from less than this server has. `servers` are those that Redis knows, `burials` the dead
+    /// among them that are not buried.
     pub(super) fn go_on(
         &mut self,
         connection: &mut Connection,
         server: &dyn ClusterServer,
-        servers: &[u64],
+        (servers, burials): (&[u64], &[(u64, u64, bool)]),
     ) -> RedisResult<bool> {
         if self.has_begun {
             self.known = servers.to_vec();
+            self.burials = burials.iter().map(|(dead, at, _)| (*dead, *at)).collect();
             return Ok(true);
         }
         if !self.has_offered && !self.link.hears_run(&self.run) {
@@ -114,6 +119,9 @@ impl Gathering {
                 orders::restore_order(connection, &name, &order)?;
             }
         }
+        if !has_begun {
+            self.restore_burials(connection, server)?;
+        }
         for room in server.rooms().all() {
             // One that has ended offers nothing.
             let _ = room.offer();
@@ -133,6 +141,25 @@ impl Gathering {
         }
         server.claim_again();
         Ok(true)
+    }
+
+    /// Has the burials go on that Redis may have lost, in all public rooms that are open here.
+    fn restore_burials(
+        &self,
+        connection: &mut Connection,
+        server: &dyn ClusterServer,
+    ) -> RedisResult<()> {
+        let names = server.rooms().public().into_iter();
+        let names = names.filter_map(|room| RoomName::parse(&room.name).ok());
+        let rooms: Vec<String> = names.map(|name| RoomKeys::of(&name).meta).collect();
+        for (dead, declared) in &self.burials {
+            let mut restore = redis::pipe();
+            restore.cmd("SET").arg(keys::dead(*dead)).arg("declared").arg("NX").ignore();
+            restore.cmd("HSETNX").arg(BURIALS).arg(*dead).arg(*declared).ignore();
+            restore.cmd("SADD").arg(keys::rooms(*dead)).arg(&rooms).ignore();
+            restore.exec(connection)?;
+        }
+        Ok(())
     }
 
     /// Restores what is offered, and returns whether that was necessary; none if the other servers

@@ -19,7 +19,7 @@ use super::{
     control::{Control, ControlAnswer},
     guard::guarded,
     keys::{CONTROL, MADE, ORDERS, published, wake_channel},
-    leases::Link,
+    link::Link,
     orders::OrderBook,
     place::LogPlace,
     restoring,

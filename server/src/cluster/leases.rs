@@ -12,15 +12,12 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, LazyLock},
     thread::JoinHandle,
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, select};
 use madang_protocol::room::Destination;
 use redis::{Connection, ErrorKind, RedisResult, Script};
 
@@ -29,14 +26,12 @@ use super::{
     gathering::Gathering,
     guard::guarded,
     keys::{self, BURIALS, RoomKeys, SERVERS},
+    link::Link,
     names,
     server::{ClusterServer, OwnServer},
     session_records,
 };
-use crate::{
-    room::{By, Op, Room, refusal::Refusal},
-    sync::Mutex,
-};
+use crate::room::{By, Op, Room, refusal::Refusal};
 
 /// A lease is renewed this many times before it would run out.
 const RENEWALS: u32 = 15;
@@ -108,81 +103,6 @@ static RESIGN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Whether this server takes part, and with how many others.
-pub(super) struct Link {
-    /// Whether its lease was renewed the last time it tried.
-    is_linked: AtomicBool,
-    /// How many servers there are, with this one.
-    servers: AtomicUsize,
-    /// Whether the others have taken it for dead.
-    is_fenced: AtomicBool,
-    /// The run of Redis that the hearer is connected to, and the one that this server has offered
-    /// what it has.
-    runs: Mutex<[String; 2]>,
-    /// Sent to when the hearer comes to another run.
-    other_run: Sender<()>,
-    comes_to_run: Receiver<()>,
-    /// Sent to once the others have taken it for dead.
-    fence: Sender<()>,
-    fenced: Receiver<()>,
-}
-
-impl Link {
-    pub(super) fn new() -> Link {
-        let (fence, fenced) = bounded(1);
-        let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let is_fenced = AtomicBool::new(false);
-        let (other_run, comes_to_run) = bounded(1);
-        let runs = Mutex::default();
-        Link { is_linked, servers, is_fenced, runs, other_run, comes_to_run, fence, fenced }
-    }
-
-    /// From now on, rooms hear nothing but what this run of Redis has, once it was offered what they
-    /// have.
-    pub(super) fn hear_run(&self, run: &str) {
-        let mut runs = self.runs.lock();
-        if runs[0] != run {
-            run.clone_into(&mut runs[0]);
-            // One that is not taken yet will do.
-            let _ = self.other_run.try_send(());
-        }
-    }
-
-    /// Whether that is this run.
-    pub(super) fn hears_run(&self, run: &str) -> bool {
-        self.runs.lock()[0] == run
-    }
-
-    /// This run has been offered what rooms have.
-    pub(super) fn note_offered(&self, run: &str) {
-        run.clone_into(&mut self.runs.lock()[1]);
-    }
-
-    /// Whether this run has been offered what rooms have.
-    pub(super) fn has_offered(&self, run: &str) -> bool {
-        self.runs.lock()[1] == run
-    }
-
-    /// Whether this server reaches Redis and counts as alive.
-    pub(super) fn is_linked(&self) -> bool {
-        self.is_linked.load(Ordering::Relaxed)
-    }
-
-    /// Whether the others have taken it for dead.
-    pub(super) fn is_fenced(&self) -> bool {
-        self.is_fenced.load(Ordering::Relaxed)
-    }
-
-    /// Where it is said that the others have taken it for dead.
-    pub(super) fn fenced(&self) -> Receiver<()> {
-        self.fenced.clone()
-    }
-
-    pub(super) fn servers(&self) -> usize {
-        self.servers.load(Ordering::Relaxed)
-    }
-}
-
 /// How long things take among servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timing {
@@ -236,8 +156,7 @@ impl Lease {
             .arg((self.origin, &self.name, lease_millis))
             .invoke(connection)?;
         Ok(answer.map(|(time, servers, silent, burials)| {
-            self.link.servers.store(servers.len(), Ordering::Relaxed);
-            self.link.is_linked.store(true, Ordering::Relaxed);
+            self.link.note_renewed(servers.len());
             Renewed { time, servers, silent, burials }
         }))
     }
@@ -300,18 +219,16 @@ impl Keeper {
             match guarded("renewing the lease", || self.renew()).unwrap_or_else(panicked) {
                 Ok(true) => is_away = false,
                 Ok(false) => {
-                    self.lease.link.is_linked.store(false, Ordering::Relaxed);
-                    self.lease.link.is_fenced.store(true, Ordering::Relaxed);
+                    self.lease.link.note_fenced();
                     if let Some(server) = self.server.get() {
                         guarded("leaving the cluster", || server.fenced());
                     }
-                    // It holds one, and one was said.
-                    let _ = self.lease.link.fence.try_send(());
+                    self.lease.link.tell_fenced();
                     return;
                 }
                 Err(error) => {
                     (self.connection, self.steady) = (None, None);
-                    self.lease.link.is_linked.store(false, Ordering::Relaxed);
+                    self.lease.link.note_away();
                     if !std::mem::replace(&mut is_away, true) {
                         tracing::warn!(%error, "failed to renew this server's lease in Redis");
                     }
@@ -321,7 +238,7 @@ impl Keeper {
             let pause = if is_steady { pause } else { pause.min(GATHERING_PAUSE) };
             select! {
                 recv(self.stop) -> _ => break,
-                recv(self.lease.link.comes_to_run) -> _ => {}
+                recv(self.lease.link.comes_to_run()) -> _ => {}
                 default(pause) => {}
             }
         }
@@ -346,7 +263,7 @@ impl Keeper {
         };
         let Some(renewed) = self.lease.renew(connection)? else { return Ok(false) };
         if let Some(server) = self.server.get()
-            && !self.gathering.go_on(connection, &*server, &renewed.servers)?
+            && !self.gathering.go_on(connection, &*server, (&renewed.servers, &renewed.burials))?
         {
             return Ok(false);
         }

@@ -1,7 +1,10 @@
 //! A Redis that comes back without what it had: the servers give it back what they remember.
 
+use std::time::{Duration, Instant};
+
 use madang_protocol::{notice::Notice, text::Lang};
-use madang_tests::TestClient;
+use madang_server::cluster::ClusterConfig;
+use madang_tests::{DEADLINE, TestClient, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
 
 use super::{Cluster, expect_said, join, names::login_once_free, next, node, say};
@@ -113,4 +116,34 @@ fn an_emptied_redis_gets_rooms_names_and_sessions_back() {
     let known = history(&mut carol);
     assert_eq!(known[0], (id, "\"one and one\"".to_owned()));
     drop((carol, late));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn whoever_was_on_a_server_that_died_before_the_loss_leaves_all_the_same() {
+    let mut redis = TestRedis::start();
+    let node = || {
+        TestServer::start(|config| {
+            let (lease, settling) = (Duration::from_secs(1), Duration::from_secs(1));
+            let cluster = ClusterConfig { lease, settling, ..ClusterConfig::at(&redis.url()) };
+            config.cluster = Some(cluster);
+            config.resume_window = Duration::from_secs(4);
+        })
+    };
+    let (goes, stays) = (node(), node());
+    let mut alice = goes.login_json("alice");
+    let mut bob = stays.login_json("bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    say(&mut bob, "before");
+    expect_said(&mut bob, "before");
+    drop(goes);
+    let dead = |key: &String| key.ends_with(":dead");
+    // Her burial begins, and is forgotten.
+    let deadline = Instant::now() + DEADLINE;
+    while !redis.keys("madang:server:").iter().any(dead) {
+        assert!(Instant::now() < deadline, "a server that stops is not buried");
+    }
+    redis.lose_everything();
+    redis.start_again();
+    assert_eq!(next(&mut bob, "left")["user"], "alice");
 }

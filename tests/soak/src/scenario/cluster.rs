@@ -369,7 +369,9 @@ impl Cluster<'_> {
         }
         self.redis.start_again();
         self.wait_until_everybody_is_heard()?;
-        // An emptied one does not know the dead any more.
+        // Once the burials are over that the servers have restored, an emptied one knows no other
+        // dead.
+        self.wait("bury the dead", || self.redis.keys("madang:burials").is_empty())?;
         self.ended = self.dead();
         Ok(())
     }
