@@ -45,9 +45,9 @@ use crate::{
 use envelope::{Answered, Envelope};
 use event_ids::EventIds;
 use executor::Executor;
+use gate::Gate;
 use lesson::{Lesson, class::Attended};
 use log::RoomLogs;
-use logged::Gate;
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
 use refusal::Refusal;
@@ -74,6 +74,7 @@ pub(crate) mod lesson;
 pub(crate) mod refusal;
 mod executor;
 pub(crate) mod log;
+mod gate;
 mod logged;
 mod reload;
 mod forgetting;

@@ -27,17 +27,13 @@ use super::{
     POST_BYTES,
     envelope::{Envelope, Going},
     executor::Executor,
+    gate::Gate,
     log::{EntryBody, EntryError, LogEntry, RoomLog, Snapshot},
     mailbox::MAILBOX_BYTES,
     op::{By, Op},
     refusal::Refusal,
 };
-use crate::{
-    clock,
-    metrics::Metrics,
-    session::Session,
-    sync::{Condvar, Mutex},
-};
+use crate::{clock, session::Session};
 
 /// The most that an entry holds, but for one op.
 const ENTRY_BYTES: usize = 64 * 1_024;
@@ -68,34 +64,6 @@ pub(super) struct Logged {
     /// Whether the entry has something forgotten.
     pub(super) forgets: bool,
     pub(super) gate: Arc<Gate>,
-}
-
-/// Holds speakers back while much waits.
-#[derive(Default)]
-pub(super) struct Gate {
-    is_shut: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    /// Blocks while much waits for the log: at most until that counts as away.
-    pub(super) fn pass(&self, metrics: &Metrics) {
-        let mut is_shut = self.is_shut.lock();
-        if *is_shut {
-            metrics.cluster.hold_speaker(|| {
-                while *is_shut {
-                    self.opened.wait(&mut is_shut);
-                }
-            });
-        }
-    }
-
-    fn set(&self, is_shut: bool) {
-        let before = std::mem::replace(&mut *self.is_shut.lock(), is_shut);
-        if before && !is_shut {
-            self.opened.notify_all();
-        }
-    }
 }
 
 /// What was appended, and is not heard yet.
