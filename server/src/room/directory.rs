@@ -388,8 +388,7 @@ impl Rooms {
         let is_removed = table.remove(room);
         // Its log has them, if several machines share it.
         if is_removed && room.key.is_none() && self.context.logs.is_none() {
-            let name = RoomName::parse(&room.name).expect("a public room has one");
-            table.kicks.keep(&name, room.status().access.kicks, clock::now());
+            table.kicks.keep(room, clock::now());
         }
         is_removed
     }

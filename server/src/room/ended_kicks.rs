@@ -9,16 +9,17 @@ use madang_protocol::{
     room::RoomName,
 };
 
-use super::kicks::Kicks;
+use super::{Room, kicks::Kicks};
 
 /// The kicks that still hold, by room.
 #[derive(Default)]
 pub(super) struct EndedKicks(HashMap<NameKey, Kicks>);
 
 impl EndedKicks {
-    /// Keeps those of a room that has ended, and drops all that are over.
-    pub(super) fn keep(&mut self, room: &RoomName, kicks: Kicks, now: Time) {
-        self.0.insert(room.key(), kicks);
+    /// Keeps those of a public room that has ended, and drops all that are over.
+    pub(super) fn keep(&mut self, room: &Room, now: Time) {
+        let name = RoomName::parse(&room.name).expect("a public room has one");
+        self.0.insert(name.key(), room.status().access.kicks);
         self.0.retain(|_, kicks| kicks.keep_somebody_out(now));
     }
 
