@@ -16,18 +16,14 @@ use std::{
     io,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use madang_protocol::{
-    event::Time,
-    name::UserName,
-    room::{RoomKey, RoomName},
-};
+use madang_protocol::{event::Time, room::RoomKey};
 use redis::{Connection, ErrorKind, RedisResult};
 
 pub use self::config::{ClusterConfig, ClusterError};
@@ -41,9 +37,8 @@ use self::{
     orders::{OrderBook, StandingOrder},
     place::LogPlace,
     restoring::OfferedState,
-    room_log::{Log, next_seq},
+    room_log::Log,
     scripts::{KeptState, StoredRoom},
-    sealed::Sealed,
     server::{ClusterServer, OwnServer},
     sessions::Sessions,
     uplink::{Sending, UPLINKS, Uplink},
@@ -51,10 +46,7 @@ use self::{
 use crate::{
     clock,
     metrics::Metrics,
-    room::{
-        Beginning,
-        log::{OpenLog, RoomLog, RoomLogs, SharedRoom, Snapshot, Unreachable},
-    },
+    room::log::{OpenLog, SharedRoom, Unreachable},
     session::{nonces::NonceKey, user_manager::SharedNames},
     sync::Mutex,
 };
@@ -66,6 +58,7 @@ mod sealed;
 pub(crate) mod control;
 mod place;
 mod room_log;
+mod opening;
 mod scripts;
 pub(crate) mod server;
 mod keeping;
@@ -455,56 +448,6 @@ impl Cluster {
             entries_kept_after: self.kept_after.0,
             bytes_kept_after: self.kept_after.1,
             room: Mutex::default(),
-        })
-    }
-}
-
-impl RoomLogs for Cluster {
-    fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable> {
-        let mut place = LogPlace::public(name);
-        let stored = self.stored(&mut place, Some(name.as_str().as_bytes()))?;
-        self.open_stored(place, stored.expect("it was made if it did not exist"))
-    }
-
-    fn find(&self, name: &RoomName) -> Result<Option<SharedRoom>, Unreachable> {
-        let mut place = LogPlace::public(name);
-        let stored = self.stored(&mut place, None)?;
-        stored.map(|stored| self.open_stored(place, stored)).transpose()
-    }
-
-    fn make_private(
-        &self,
-        key: RoomKey,
-        mark: &str,
-        beginning: Beginning,
-    ) -> Result<SharedRoom, Unreachable> {
-        let mut place = LogPlace::private(key);
-        let by = (self.origin, next_seq(&self.last_seq));
-        let sealed = place.write(Sealed::Mark, by, mark.into());
-        let made = self.stored(&mut place, Some(&sealed))?;
-        let StoredRoom { first, time, .. } = made.expect("it was made");
-        let beginning = Beginning { first_id: first, nonce_key: self.nonce_key, ..beginning };
-        let (log, snapshot) = (self.log_at(place), Snapshot::first(beginning, time));
-        // Written before anything is appended; until then, nobody is told the key.
-        log.keep(snapshot.clone());
-        Ok(SharedRoom { name: mark.to_owned(), open: OpenLog { log, snapshot } })
-    }
-
-    fn open_private(&self, key: RoomKey) -> Result<Option<SharedRoom>, Unreachable> {
-        let mut place = LogPlace::private(key);
-        let stored = self.stored(&mut place, None)?;
-        stored.map(|stored| self.open_stored(place, stored)).transpose()
-    }
-
-    fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed) > 0
-    }
-
-    fn unkick(&self, name: &UserName, session: Option<u64>) -> Result<bool, Unreachable> {
-        let lift = |it: &mut Connection| kicks::lift_kicks(it, name, session, clock::now());
-        self.control.use_connection(lift).map_err(|error| {
-            tracing::warn!(%error, "failed to lift kicks of rooms that have ended");
-            Unreachable
         })
     }
 }
