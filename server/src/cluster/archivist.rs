@@ -45,7 +45,7 @@ struct Archivist {
 
 impl Archivist {
     fn run(mut self, rung: &Receiver<()>, stop: &Receiver<()>) {
-        let mut wait = LOOK;
+        let (mut wait, mut is_away) = (LOOK, false);
         loop {
             select! {
                 recv(rung) -> _ => {}
@@ -53,11 +53,15 @@ impl Archivist {
                 default(wait) => {}
             }
             wait = match self.look(stop) {
-                Ok(true) => LOOK,
-                Ok(false) => PAUSE,
+                Ok(is_done) => {
+                    is_away = false;
+                    if is_done { LOOK } else { PAUSE }
+                }
                 Err(error) => {
                     self.connection = None;
-                    tracing::warn!(%error, "failed to look for rooms to archive; trying again");
+                    if !std::mem::replace(&mut is_away, true) {
+                        tracing::warn!(%error, "failed to look for rooms to archive; trying again");
+                    }
                     PAUSE
                 }
             };

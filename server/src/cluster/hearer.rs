@@ -86,6 +86,7 @@ pub(super) fn start_hearer(
         stop,
         followed: HashMap::new(),
         lag: Lag { metrics, ahead: 0, compared: Instant::now() },
+        is_away: false,
     };
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
 }
@@ -113,6 +114,8 @@ struct Hearer {
     /// The rooms, by channel.
     followed: HashMap<String, Follow>,
     lag: Lag,
+    /// Whether Redis could not be reached the last time.
+    is_away: bool,
 }
 
 /// Measures how late entries are heard, by Redis's clock.
@@ -127,7 +130,9 @@ struct Lag {
 impl Hearer {
     fn run(mut self) {
         while !self.is_stopped() {
-            if let Some(Err(error)) = guarded("listening to Redis", || self.hear()) {
+            if let Some(Err(error)) = guarded("listening to Redis", || self.hear())
+                && !std::mem::replace(&mut self.is_away, true)
+            {
                 tracing::warn!(%error, "failed to hear from Redis; trying again");
             }
             if !matches!(self.stop.recv_timeout(PAUSE), Err(RecvTimeoutError::Timeout)) {
@@ -169,6 +174,7 @@ impl Hearer {
         }
         let known: Vec<String> = self.followed.keys().cloned().collect();
         known.iter().try_for_each(|channel| self.refill(channel, &mut reading))?;
+        self.is_away = false;
         while !self.is_stopped() {
             if self.lag.compared.elapsed() >= QUIET {
                 self.lag.compare_clocks(&mut reading)?;

@@ -213,29 +213,32 @@ struct Keeper {
 impl Keeper {
     fn run(mut self) {
         let pause = self.lease.timing.lease / RENEWALS;
-        let mut is_away = false;
+        // How many servers the operator knows of; none while Redis can't be used.
+        let mut told = Some(self.lease.link.servers());
         loop {
             let panicked = || Err((ErrorKind::Client, "a panic").into());
             match guarded("renewing the lease", || self.renew()).unwrap_or_else(panicked) {
-                Ok(true) => is_away = false,
+                Ok(true) => {
+                    let servers = self.lease.link.servers();
+                    if self.gathering.has_begun && told.replace(servers) != Some(servers) {
+                        self.tell(|server| server.linked(servers));
+                    }
+                }
                 Ok(false) => {
                     self.lease.link.note_fenced();
-                    if let Some(server) = self.server.get() {
-                        guarded("leaving the cluster", || server.fenced());
-                    }
+                    self.tell(|server| server.fenced());
                     self.lease.link.tell_fenced();
                     return;
                 }
                 Err(error) => {
                     (self.connection, self.steady) = (None, None);
                     self.lease.link.note_away();
-                    if !std::mem::replace(&mut is_away, true) {
-                        tracing::warn!(%error, "failed to renew this server's lease in Redis");
+                    if told.take().is_some() {
+                        self.tell(|server| server.redis_away(&error.to_string()));
                     }
                 }
             }
-            let is_steady = !is_away && self.gathering.has_begun;
-            let pause = if is_steady { pause } else { pause.min(GATHERING_PAUSE) };
+            let pause = if told.is_some() { pause } else { pause.min(GATHERING_PAUSE) };
             select! {
                 recv(self.stop) -> _ => break,
                 recv(self.lease.link.comes_to_run()) -> _ => {}
@@ -244,6 +247,12 @@ impl Keeper {
         }
         if let Err(error) = self.lease.resign() {
             tracing::warn!(%error, "failed to give up this server's lease");
+        }
+    }
+
+    fn tell(&self, what: impl FnOnce(&dyn ClusterServer)) {
+        if let Some(server) = self.server.get() {
+            guarded("telling the server of its link", || what(&*server));
         }
     }
 

@@ -24,6 +24,12 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// Ends a room once it has been empty for long enough.
     fn end_room_when_empty(&self, room: &Arc<Room>);
 
+    /// Redis can't be reached, or refuses to write.
+    fn redis_away(&self, why: &str);
+
+    /// It can be used again, or the number of servers has changed.
+    fn linked(&self, servers: usize);
+
     /// The other servers took this one for dead, and nothing is taken from it any more.
     fn fenced(&self);
 

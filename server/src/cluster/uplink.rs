@@ -126,6 +126,7 @@ pub(super) fn start_uplink(
         followed,
         let_live_at,
         connection: None,
+        is_away: false,
     };
     let thread = std::thread::Builder::new()
         .name(format!("uplink-{number}"))
@@ -152,6 +153,8 @@ struct Writer {
     let_live_at: Instant,
     /// With the run of Redis that it leads to.
     connection: Option<(Connection, String)>,
+    /// Whether Redis could not be reached the last time.
+    is_away: bool,
 }
 
 impl Writer {
@@ -170,7 +173,10 @@ impl Writer {
             let (mut pause, began) = (FIRST_PAUSE, Instant::now());
             loop {
                 match self.write(&job) {
-                    Ok(Written::Done) => break,
+                    Ok(Written::Done) => {
+                        self.is_away = false;
+                        break;
+                    }
                     Ok(Written::Full) => {
                         self.hold(job);
                         break;
@@ -178,7 +184,9 @@ impl Writer {
                     Ok(Written::Closed) => pause = FIRST_PAUSE,
                     Err(error) => {
                         self.connection = None;
-                        tracing::warn!(%error, "failed to write to Redis; trying again");
+                        if !std::mem::replace(&mut self.is_away, true) {
+                            tracing::warn!(%error, "failed to write to Redis; trying again");
+                        }
                     }
                 }
                 if began.elapsed() >= self.patience {

@@ -61,6 +61,14 @@ impl ClusterServer for Shared {
         self.end_when_empty(room);
     }
 
+    fn redis_away(&self, why: &str) {
+        self.console.redis_away(why);
+    }
+
+    fn linked(&self, servers: usize) {
+        self.console.linked(servers);
+    }
+
     fn fenced(&self) {
         self.console.fenced();
         for room in self.rooms.all() {

@@ -147,7 +147,9 @@ fn the_members_of_a_killed_server_leave_and_its_rooms_are_whole_on_the_other() {
 #[ignore = "needs redis-server"]
 fn a_redis_that_stands_still_for_longer_than_a_lease_kills_nobody() {
     let redis = TestRedis::start();
-    let servers = [node(&redis), node(&redis)];
+    let mut servers = [node(&redis), node(&redis)];
+    // The operator hears of each, and of Redis, in one line each.
+    servers[0].out().expect("+++ 클러스터의 서버: 2대\n");
     let mut alice = Peer::join(servers[0].address, "alice");
     let mut bob = Peer::join(servers[1].address, "bob");
     alice.expect(&joined("bob"));
@@ -158,6 +160,11 @@ fn a_redis_that_stands_still_for_longer_than_a_lease_kills_nobody() {
     thread::sleep(2 * LEASE);
     redis.resume();
     servers.iter().for_each(|server| wait_for_health(server, "200 OK"));
+    for server in &mut servers {
+        server.out().expect("--- Redis를 쓸 수 없어 메시지와 로그인을 받지 못합니다: ");
+        let between = server.out().expect("+++ 클러스터의 서버: 2대\n");
+        assert!(!between.contains("---"), "{between}");
+    }
     thread::sleep(2 * LEASE);
     alice.say("are you there?");
     assert_eq!(count(&mut bob, &left("alice"), "[alice] are you there?\n"), 0);

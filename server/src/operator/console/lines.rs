@@ -112,6 +112,22 @@ impl Console {
         );
     }
 
+    /// Redis can't be used, and why.
+    pub(crate) fn redis_away(&self, why: &str) {
+        self.say(match self.lang() {
+            Lang::Ko => format!("--- Redis를 쓸 수 없어 메시지와 로그인을 받지 못합니다: {why}"),
+            Lang::En => format!("--- Redis can't be used, so nobody can speak or log in: {why}"),
+        });
+    }
+
+    /// It can be used, and there are so many servers in the cluster.
+    pub(crate) fn linked(&self, servers: usize) {
+        self.say(match self.lang() {
+            Lang::Ko => format!("+++ 클러스터의 서버: {servers}대"),
+            Lang::En => format!("+++ Servers in the cluster: {servers}"),
+        });
+    }
+
     /// The other servers of the cluster took this one for dead.
     pub(crate) fn fenced(&self) {
         self.say(match self.lang() {
