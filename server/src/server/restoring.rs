@@ -167,9 +167,14 @@ impl Shared {
         let mut sessions = HashMap::new();
         for session in kept.sessions {
             // If its room was private, it is in the lobby now.
-            let room = rooms.get(&session.room).unwrap_or(&self.rooms.lobby);
-            let restored = self.restore_session(session, room);
-            sessions.extend(restored.map(|session| (session.number, session)));
+            let known = rooms.get(&session.room);
+            let room = known.unwrap_or(&self.rooms.lobby);
+            let Some(restored) = self.restore_session(session, room) else { continue };
+            if known.is_none() {
+                // The next start has to know where it said what comes now.
+                self.note_session(&restored, Some(room));
+            }
+            sessions.insert(restored.number, restored);
         }
         for room in rooms.values() {
             self.end_when_empty(room);

@@ -330,6 +330,42 @@ fn a_message_from_the_previous_room_is_not_said_again_after_a_kill() {
     }
 }
 
+/// Which of its messages were its last depends on the room that it was in.
+#[test]
+fn whoever_was_in_a_private_room_is_known_to_be_in_the_lobby_after_a_kill() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let mut alice = Speaker::log_in(server.address);
+    alice.client.send_json(json!({"type": "command", "line": "/new"}));
+    wait_for(&mut alice.client, "entered");
+    // On the disk once somebody's later message is.
+    let mut bob = TestClient::connect(server.address);
+    bob.become_json();
+    bob.send_json(json!({"type": "login", "user": "bob"}));
+    bob.send_json(json!({"type": "say", "text": "hi", "nonce": "hi"}));
+    wait_for(&mut bob, "ack");
+    for _ in 0..2 {
+        server.signal(Signal::KILL);
+        drop(server);
+        server = start(&data);
+        let mut client = TestClient::connect(server.address);
+        client.become_json();
+        client.send_json(json!({"type": "login", "session": alice.token}));
+        assert_eq!(client.expect_message("welcome")["room"], "lobby");
+        client
+            .send_json(json!({"type": "say", "text": "here", "nonce": server.address.to_string()}));
+        wait_for(&mut client, "ack");
+    }
+    server.signal(Signal::KILL);
+    drop(server);
+    let database = rusqlite::Connection::open(data.join("madang.db")).expect("a database");
+    let of_alice = "SELECT count(*) FROM session WHERE name = 'alice' AND room IN \
+                    (SELECT room FROM room WHERE name = 'lobby')";
+    let sessions: i64 = database.query_row(of_alice, [], |row| row.get(0)).expect("a database");
+    assert_eq!(sessions, 1);
+}
+
 /// A client that was away while the server was killed, and stopped or killed once more.
 #[test]
 fn a_gap_of_a_crash_is_told_after_later_restarts_too() {
