@@ -78,11 +78,11 @@ impl App<'_> {
                 self.session.log_in_again();
             }
             (Typed::Line(answer), Stage::Pasting(text)) => {
-                if is_yes(&answer) {
+                if !is_yes(&answer) || self.is_held(&text) {
+                    self.give_back(text);
+                } else {
                     self.stage = Stage::Talking;
                     self.send(text);
-                } else {
-                    self.give_back(text);
                 }
             }
             (Typed::Line(line), _) => self.line(line),
@@ -96,13 +96,7 @@ impl App<'_> {
         if is_blank(&line) {
             return;
         }
-        if let (Some(doubt), Some(to)) = (self.doubt.take(), &self.room)
-            && is_for_room(&line)
-        {
-            self.alarm(match &doubt {
-                Doubt::BegunIn(from) => Words::WrittenElsewhere { from, to },
-                Doubt::TypedBehind(command) => Words::TypedBehind { command, to },
-            });
+        if self.is_held(&line) {
             return self.give_back(line);
         }
         let me = &self.renderer.me;
@@ -120,6 +114,20 @@ impl App<'_> {
         } else {
             self.send(line);
         }
+    }
+
+    /// Whether a line that may have been meant for another room is to be sent only when it is entered
+    /// again; says so then. It is asked once.
+    fn is_held(&mut self, line: &str) -> bool {
+        let (Some(doubt), Some(to)) = (self.doubt.take(), &self.room) else { return false };
+        if !is_for_room(line) {
+            return false;
+        }
+        self.alarm(match &doubt {
+            Doubt::BegunIn(from) => Words::WrittenElsewhere { from, to },
+            Doubt::TypedBehind(command) => Words::TypedBehind { command, to },
+        });
+        true
     }
 
     /// Sends what was typed or pasted, as text or as a command. The first word decides, and a
@@ -155,8 +163,11 @@ impl App<'_> {
 
     /// Notes that the person was in `was_in` when the current line was begun.
     pub(super) fn hold_draft_of(&mut self, was_in: Option<String>) {
-        let is_begun = !self.editor.typed().is_empty() || !is_blank(&self.screen.typed_so_far());
-        if was_in.is_some() && was_in != self.room && self.asked && is_begun {
+        let is_typed = || !self.editor.typed().is_empty() || !is_blank(&self.screen.typed_so_far());
+        let is_begun = !is_blank(&self.initial)
+            || matches!(self.stage, Stage::Pasting(_))
+            || self.asked && is_typed();
+        if was_in.is_some() && was_in != self.room && is_begun {
             self.doubt = was_in.map(Doubt::BegunIn);
         }
     }

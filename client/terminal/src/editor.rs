@@ -103,6 +103,7 @@ pub enum Typed {
 pub struct Editor {
     asks: Sender<Ask>,
     typed: Receiver<Typed>,
+    screen: Arc<Screen>,
 }
 
 impl Editor {
@@ -153,7 +154,7 @@ impl Editor {
 
         let (asks, asked) = bounded(1);
         let (sender, typed) = bounded(1);
-        let screen = Arc::clone(screen);
+        let (screen, kept) = (Arc::clone(screen), Arc::clone(screen));
         thread::Builder::new().name("editor".into()).spawn(move || {
             for ask in asked {
                 if sender.send(read(&mut rustyline, &screen, owner, ask)).is_err() {
@@ -161,11 +162,15 @@ impl Editor {
                 }
             }
         })?;
-        Ok(Editor { asks, typed })
+        Ok(Editor { asks, typed, screen: kept })
     }
 
     /// Requests one line. The result comes through [`typed`](Self::typed).
     pub fn ask(&self, ask: Ask) {
+        if let Ask::Line(text) | Ask::Kept(text) = &ask {
+            // Until the thread begins the line, too, that is what was typed so far.
+            self.screen.note_typed(text, text.len());
+        }
         // A thread that has ended has already sent its last result.
         let _ = self.asks.send(ask);
     }
@@ -200,8 +205,9 @@ fn read(
         if owner == Owner::Server {
             tty_mode::take_foreground();
         }
-        let Some(prompt) = screen.begin_line(question.as_deref()) else {
-            return Typed::Cancelled { text: left + &right };
+        let typed = format!("{left}{right}");
+        let Some(prompt) = screen.begin_line(question.as_deref(), &typed) else {
+            return Typed::Cancelled { text: typed };
         };
         let result = editor.readline_with_initial(&prompt, (&left, &right));
         let accepted = result.as_ref().ok().map(String::as_str);

@@ -231,8 +231,9 @@ impl Screen {
         Ok(())
     }
 
-    /// For the editor: begins a line, and returns its prompt. `None` if typing is over.
-    pub(crate) fn begin_line(&self, question: Option<&str>) -> Option<String> {
+    /// For the editor: begins a line with this text already typed, and returns its prompt. `None` if
+    /// typing is over.
+    pub(crate) fn begin_line(&self, question: Option<&str>, typed: &str) -> Option<String> {
         let mut state = self.state.lock();
         state.filled = None;
         if state.interruption.take() == Some(Interruption::Cancelled) {
@@ -242,7 +243,7 @@ impl Screen {
         state.typing = true;
         state.painted = false;
         state.asking = question.is_some();
-        state.typed = TypedSoFar::default();
+        state.typed = TypedSoFar { text: typed.to_owned(), ..TypedSoFar::default() };
         state.shown_prompt = match question {
             Some(question) => Prompt::new(question, None, terminal_size()),
             None => state.wanted_prompt(),
@@ -438,7 +439,7 @@ mod tests {
         ctrlc::set_handler(move || told.send(is_own_interrupt()).expect("the test waits"))
             .expect("nobody else has set one");
         let screen = Screen::new(Palette::Plain);
-        screen.begin_line(None).expect("the line begins");
+        screen.begin_line(None, "").expect("the line begins");
         screen.paint_prompt(None);
         // It takes more columns, so the line is restarted.
         screen.set_prompt("[lobby 1] ".into());

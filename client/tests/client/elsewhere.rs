@@ -84,6 +84,28 @@ fn a_draft_survives_a_restart_and_the_up_arrow_recalls_unsent_lines() {
 }
 
 #[test]
+fn a_paste_in_a_private_room_is_said_in_the_lobby_only_after_a_second_enter() {
+    let (server, mut terminal, peer) = start(PRIVATE);
+    let text: String = (1..=14).map(|number| format!("secret {number}\n")).collect();
+    terminal.paste(text.trim_end());
+    terminal.expect_row("secret 14");
+    terminal.type_text(ENTER);
+    terminal.expect_last(&["send 14 lines? [y/N]"]);
+    drop(peer);
+    let mut peer = accept_after_restart(&server);
+    peer.welcome("me");
+    terminal.expect_row("-- me in the lobby, 1 here: type to talk, help: /help, leave: Ctrl-D --");
+    terminal.enter("y");
+    terminal
+        .expect_row("-- you wrote this in private-k3f9; press Enter again to send it to lobby --");
+    assert!(!peer.has_more());
+    terminal.type_text(ENTER);
+    terminal.expect_last(&["send 14 lines? [y/N]"]);
+    terminal.enter("y");
+    assert_eq!(peer.expect_say(), text.trim_end());
+}
+
+#[test]
 fn a_draft_of_a_private_room_is_said_in_the_lobby_only_after_a_second_enter() {
     let (server, mut terminal, peer) = start(PRIVATE);
     terminal.type_text("the sec");
