@@ -290,7 +290,7 @@ impl State {
     /// Gives no id up to this one any more. Part of an entry of the log rather than a fact: every
     /// machine carries it out alike.
     pub(crate) fn raise_ids(&mut self, above: u64) {
-        self.next_id = self.next_id.max(above + 1);
+        self.next_id = self.next_id.max(above.saturating_add(1));
     }
 
     /// Changes what a fact says. A fact whose object is gone changes nothing.

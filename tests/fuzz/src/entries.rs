@@ -28,13 +28,13 @@ pub fn run(input: &[u8]) {
 fn messages(input: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     input.split(|byte| *byte == 0).zip(1..).map(|(entry, number)| match entry.first() {
         Some(b'0'..=b'9') if !entry.starts_with(b"1[") => entry.to_vec(),
-        _ => [format!("{number} 1 {number} {}\n", 1_000 * number).as_bytes(), entry].concat(),
+        _ => [format!("{number} 1 {number} {} 0\n", 1_000 * number).as_bytes(), entry].concat(),
     })
 }
 
 #[test]
 fn the_corpus_has_ops_that_this_program_knows() {
-    for name in ["join", "moderate", "owner", "leave", "announce", "move"] {
+    for name in ["join", "moderate", "owner", "leave", "announce", "move", "headed", "far"] {
         let path = format!("{}/corpus/entries/{name}", env!("CARGO_MANIFEST_DIR"));
         let input = std::fs::read(&path).expect("a file");
         let mut room = Replica::new(input[0] % 2 == 1);
