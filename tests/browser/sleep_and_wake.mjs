@@ -96,6 +96,7 @@ try {
   await wake(other);
   await sees(early, "다시 시작해도");
   await isGone(other);
+  await sees(other, "다시 시작해도");
   assert.deepEqual(await texts(early), ["다시 시작해도"]);
   assert.equal((await texts(other)).filter((text) => text === "다시 시작해도").length, 1);
   // The list is drawn a moment later; a duplicate would fail here.
