@@ -395,13 +395,19 @@ impl TestServer {
         self.screen.wait_for(text, count);
     }
 
-    /// Everything that the console has shown, stdout and stderr together, without a banner.
+    /// Everything that the console has shown, stdout and stderr together, without a banner, and
+    /// without how many servers the cluster has: that comes when it is known.
     pub fn console(&self) -> String {
         let shown = self.screen.lock();
-        match &self.running {
+        let shown = match &self.running {
             Some(Running::Outside(_)) => outside::of_conversation(&shown),
             _ => shown.clone(),
-        }
+        };
+        let is_size = |line: &str| {
+            line.starts_with("+++ 클러스터의 서버: ")
+                || line.starts_with("+++ Servers in the cluster: ")
+        };
+        shown.split_inclusive('\n').filter(|line| !is_size(line)).collect()
     }
 
     /// Stops the server and waits until it has stopped.
