@@ -13,13 +13,20 @@ const browser = await start();
 /** What to do with the acks of messages: `pass`, `hold`, or `refuse` (as not saved). */
 let acks = "pass";
 const held = [];
+/** Called when an ack is held. */
+let isHeld = () => {};
 const prepare = intercept((message, { up, toPage }) => {
   if (up || message.type !== "ack" || message.id === undefined || acks === "pass") return message;
   if (acks === "refuse") return { ...message, durable: false };
   held.push(() => toPage(message));
+  isHeld();
   return null;
 });
-const release = () => held.splice(0).forEach((send) => send());
+/** Lets the held ack go, once it has come: it follows the message that it is for. */
+async function release() {
+  if (held.length === 0) await new Promise((resolve) => { isHeld = resolve; });
+  held.splice(0).forEach((send) => send());
+}
 
 const last = (page) => page.locator("#rows .row.said").last();
 const box = (page) => last(page).locator(".text").evaluate((it) => it.getBoundingClientRect().toJSON());
@@ -40,14 +47,14 @@ try {
     assert.equal(await last(page).locator(".saving").getAttribute("aria-label"), saving);
     const before = await box(page);
     await shoot(page, `saving-${locale}`);
-    release();
+    await release();
     await last(page).locator(".saving").waitFor({ state: "detached" });
     assert.deepEqual(await box(page), before);
 
     // Actions (`/me`) are marked, too.
     await say(page, "/me 손을 든다");
     await last(page).locator(".saving").waitFor();
-    release();
+    await release();
     await last(page).locator(".saving").waitFor({ state: "detached" });
 
     // The connection is lost before the server has answered: the message is said once, and
