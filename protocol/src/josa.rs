@@ -45,7 +45,8 @@ pub fn nim(name: &str) -> &'static str {
 }
 
 impl Josa {
-    /// The form that follows `word`. If its last sound is unknown, both forms are given: `은(는)`.
+    /// The form that follows `word`: of `은` and `는`, say, the one that its last sound asks for, or
+    /// `은(는)` if that sound is unknown.
     pub fn after(self, word: &str) -> &'static str {
         let [consonant, vowel, unknown] = match self {
             Josa::EunNeun => ["은", "는", "은(는)"],

@@ -122,12 +122,24 @@ fn a_room_has_one_name_one_topic_and_one_history_on_all_servers() {
 
 /// Says this many messages; returns everything heard in the room by id, once `all` have arrived.
 #[track_caller]
-fn talk(mut client: TestClient, name: &str, own: usize, all: usize) -> BTreeMap<u64, String> {
+fn talk(client: TestClient, name: &str, own: usize, all: usize) -> BTreeMap<u64, String> {
+    // Not all at once: incoming messages have to be read meanwhile.
+    talk_within(50, client, own, all, |client, number| say(client, &format!("{name} {number}")))
+}
+
+/// The same, with at most `window` messages on their way at once, each said by `say`.
+#[track_caller]
+fn talk_within(
+    window: usize,
+    mut client: TestClient,
+    own: usize,
+    all: usize,
+    say: impl Fn(&mut TestClient, usize),
+) -> BTreeMap<u64, String> {
     let (mut heard, mut acked, mut sent) = (BTreeMap::new(), 0, 0);
     while heard.len() < all || acked < own {
-        // Not all at once: incoming messages have to be read meanwhile.
-        while sent < own && sent < acked + 50 {
-            say(&mut client, &format!("{name} {sent}"));
+        while sent < own && sent < acked + window {
+            say(&mut client, sent);
             sent += 1;
         }
         let message = client.expect_json();

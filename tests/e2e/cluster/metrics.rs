@@ -1,6 +1,7 @@
 //! The metrics of a server that takes part in a cluster.
 
 use std::{
+    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use madang_server::cluster::ClusterConfig;
 use madang_tests::{DEADLINE, TestClient, TestServer, redis::TestRedis};
 use serde_json::json;
 
-use super::{expect_said, next, say};
+use super::{expect_said, next, say, talk_within};
 use crate::metrics::{expect_samples, samples, tell};
 
 /// A server of the cluster that has metrics.
@@ -104,31 +105,17 @@ fn a_server_that_is_alone_has_no_such_metrics() {
     assert!(!samples.keys().any(|name| name.contains("cluster")), "{samples:?}");
 }
 
-/// Says so many long messages as fast as it may; returns the ids and texts of all that the room
-/// was told, once `all` have arrived.
+/// Says so many long messages as fast as it may; returns all that the room was told by id, once
+/// `all` have arrived.
 #[track_caller]
-fn flood(mut client: TestClient, name: &str, own: usize, all: usize) -> Vec<(u64, String)> {
-    let (mut heard, mut acked) = (Vec::new(), 0);
+fn flood(client: TestClient, name: &str, own: usize, all: usize) -> BTreeMap<u64, String> {
     let padding = "x".repeat(3_900);
-    for number in 0..own {
+    talk_within(own, client, own, all, |client, number| {
         let nonce = format!("{name} {number}");
         client.send_json(
             json!({"type": "say", "text": format!("{nonce} {padding}"), "nonce": nonce}),
         );
-    }
-    while heard.len() < all || acked < own {
-        let message = client.expect_json();
-        match message["type"].as_str() {
-            Some("said") => {
-                let text = message["text"].as_str().expect("a text").trim_end_matches('x');
-                heard.push((message["id"].as_u64().expect("an id"), text.to_owned()));
-            }
-            Some("ack") => acked += 1,
-            Some("joined") => {}
-            _ => panic!("{message}"),
-        }
-    }
-    heard
+    })
 }
 
 #[test]
@@ -162,7 +149,8 @@ fn a_flood_waits_while_redis_holds_as_much_of_a_room_as_it_may() {
     }
     let heard: Vec<_> = floods.into_iter().map(|it| it.join().expect("it has heard all")).collect();
     assert_eq!(heard[0], heard[1], "both have heard the same");
-    assert!(heard[0].windows(2).all(|two| two[0].0 + 1 == two[1].0), "no hole");
+    let ids: Vec<u64> = heard[0].keys().copied().collect();
+    assert!(ids.windows(2).all(|two| two[0] + 1 == two[1]), "no hole");
     // With what was on its way, and what Redis itself needs; 1.2 MB were said.
     assert!((LOG_BYTES..2 * LOG_BYTES).contains(&most), "{most} bytes");
     let waited = samples(&one)["madang_cluster_full_logs_total"];
