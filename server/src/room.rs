@@ -341,8 +341,8 @@ impl Room {
         answers.recv().map_err(|_| Ended(()))
     }
 
-    /// Has the room offer its state to its log, and blocks until that is done. Never waits for
-    /// space; may pump.
+    /// Has the room offer its state to its log, and append again what it has not heard yet; blocks
+    /// until that is done. Never waits for space; may pump.
     ///
     /// # Errors
     ///

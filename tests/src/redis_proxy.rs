@@ -1,5 +1,5 @@
 //! What stands between a server and its Redis, and can fail: connections are cut, bytes are
-//! delayed, and replies are swallowed.
+//! delayed, and replies or what is published are swallowed.
 
 use std::{
     io::{self, ErrorKind, Read as _, Write as _},
@@ -16,6 +16,9 @@ use std::{
 
 use crate::{program::TestFolder, redis::TestRedis};
 
+/// How Redis begins what it publishes.
+const PUBLISHED: &[u8] = b"*3\r\n$7\r\nmessage\r\n";
+
 /// What the path does with bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Path {
@@ -25,6 +28,8 @@ pub enum Path {
     Slow(Duration),
     /// Redis gets everything, and carries it out; its replies are lost.
     Swallows,
+    /// What Redis publishes is lost; its replies come.
+    Deaf,
     /// New connections are cut at once.
     Cut,
 }
@@ -134,8 +139,9 @@ impl Shared {
             let path = *self.lock_path();
             match path {
                 Path::Swallows if is_reply => continue,
+                Path::Deaf if is_reply && chunk.starts_with(PUBLISHED) => continue,
                 Path::Slow(delay) => thread::sleep(delay),
-                Path::Open | Path::Swallows | Path::Cut => {}
+                Path::Open | Path::Swallows | Path::Deaf | Path::Cut => {}
             }
             if to.write_all(&chunk[..count]).is_err() {
                 break;

@@ -118,8 +118,6 @@ impl Gathering {
             for (name, order) in server.orders() {
                 orders::restore_order(connection, &name, &order)?;
             }
-        }
-        if !has_begun {
             self.restore_burials(connection, server)?;
         }
         for room in server.rooms().all() {

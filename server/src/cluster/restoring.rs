@@ -11,6 +11,7 @@
 //!    hears of the new one later.
 //! 4. Nothing is appended before all servers have come, or those that are missing have been waited
 //!    for as long as a lease lasts.
+//! 5. What a room has appended, and no server has heard, is appended again.
 
 use std::{
     sync::{Arc, LazyLock, atomic::AtomicU64},

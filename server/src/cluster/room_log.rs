@@ -68,11 +68,15 @@ impl RoomLog for Log {
 
     fn append(&self, body: Vec<u8>) -> u64 {
         let seq = next_seq(&self.last_seq);
-        // Once, however often it is sent.
+        self.append_again(seq, body);
+        seq
+    }
+
+    fn append_again(&self, seq: u64, body: Vec<u8>) {
+        // A text that is sealed twice under one number is the same both times.
         let body = self.place.write(Sealed::Entry, (self.origin, seq), body);
         let (place, room) = (self.place.clone(), self.room.lock().clone());
         self.send(Sending::Append { place, seq, body, room, since: Instant::now() });
-        seq
     }
 
     fn keep(&self, snapshot: Snapshot) {

@@ -128,8 +128,12 @@ impl RoomLog for ModelLog {
 
     fn append(&self, body: Vec<u8>) -> u64 {
         let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
-        self.queue(Some((seq, body)));
+        self.append_again(seq, body);
         seq
+    }
+
+    fn append_again(&self, seq: u64, body: Vec<u8>) {
+        self.queue(Some((seq, body)));
     }
 
     fn keep(&self, _: Snapshot) {}

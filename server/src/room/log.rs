@@ -30,6 +30,10 @@ pub(crate) trait RoomLog: Send + Sync {
     /// blocks. Until that one is heard, the room appends no other.
     fn append(&self, body: Vec<u8>) -> u64;
 
+    /// Takes an entry again that was not heard yet, with the number that [`append`](Self::append)
+    /// returned, in case the log has lost it; where it has not, nothing changes. Never blocks.
+    fn append_again(&self, seq: u64, body: Vec<u8>);
+
     /// Saves the room's state after an entry, for machines that open it later. Never blocks.
     fn keep(&self, snapshot: Snapshot);
 

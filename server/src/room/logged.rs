@@ -148,6 +148,13 @@ impl Logged {
 }
 
 impl InFlight {
+    /// The entry's body, as it was appended.
+    fn body(&self) -> Vec<u8> {
+        let mut body = EntryBody::new();
+        self.posts.iter().flat_map(|post| &post.asked).for_each(|(by, op)| body.push(*by, op));
+        body.into_bytes()
+    }
+
     pub(super) fn into_envelopes(self) -> impl Iterator<Item = Envelope> {
         self.posts.into_iter().map(|post| post.envelope)
     }
@@ -165,7 +172,12 @@ impl Executor {
             Envelope::Entry(entry) => self.hear(&entry),
             Envelope::Offer { done } => {
                 let (name, snapshot) = (self.name.clone(), self.snapshot());
-                self.logged().log.offer(&name, snapshot);
+                let Logged { log, in_flight, .. } = self.logged();
+                log.offer(&name, snapshot);
+                if let Some(in_flight) = in_flight {
+                    // The log may have had it, and lost it before anybody heard it.
+                    log.append_again(in_flight.seq, in_flight.body());
+                }
                 // The requester is waiting for it.
                 let _ = done.send(());
             }

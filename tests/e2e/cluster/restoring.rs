@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::cluster::ClusterConfig;
-use madang_tests::{DEADLINE, TestClient, TestServer, redis::TestRedis};
+use madang_tests::{
+    DEADLINE, TestClient, TestServer,
+    redis::TestRedis,
+    redis_proxy::{Path, RedisProxy},
+};
 use serde_json::{Value, json};
 
 use super::{Cluster, expect_said, join, names::login_once_free, next, node, say};
@@ -81,6 +85,61 @@ fn a_redis_that_comes_back_behind_gets_what_the_servers_remember() {
     assert_eq!(texts, ["kept", "lost one", "lost two", "after"]);
     assert_eq!(known, history(&mut alice));
     drop((carol, late));
+}
+
+/// Alice's server says something that Redis has, and then loses, before that server hears it;
+/// she is answered all the same, and may go on. `others` servers hear it.
+#[track_caller]
+fn check_answer_to_what_was_lost_unheard(others: usize) {
+    let mut redis = TestRedis::start();
+    let path = RedisProxy::start(&redis);
+    let deaf = TestServer::start(|config| config.cluster = Some(ClusterConfig::at(&path.url())));
+    let others: Vec<TestServer> = (0..others).map(|_| node(&redis)).collect();
+    let mut listeners: Vec<TestClient> =
+        others.iter().enumerate().map(|(at, it)| it.login_json(&format!("m{at}"))).collect();
+    let mut alice = deaf.login_json("alice");
+    say(&mut alice, "kept");
+    expect_said(&mut alice, "kept");
+    let copy = redis.copy();
+    path.set(Path::Deaf);
+    say(&mut alice, "lost");
+    let deadline = Instant::now() + DEADLINE;
+    while !redis.ask("XREVRANGE madang:room:lobby:log + - COUNT 1").contains("lost") {
+        assert!(Instant::now() < deadline, "it is not appended");
+    }
+    for listener in &mut listeners {
+        while next(listener, "said")["text"] != "lost" {}
+    }
+    redis.kill();
+    redis.put_back(&copy);
+    path.set(Path::Open);
+    redis.start_again();
+    say(&mut alice, "after");
+    let (mut heard, mut acked) = (Vec::new(), Vec::new());
+    while heard.len() < 2 || acked.len() < 2 {
+        let message = alice.expect_json();
+        match message["type"].as_str() {
+            Some("said") => heard.push((message["id"].clone(), message["text"].clone())),
+            Some("ack") => acked.push((message["id"].clone(), message["nonce"].clone())),
+            _ => {}
+        }
+    }
+    assert_eq!(acked, heard, "each is acknowledged under its id, once");
+    let texts: Vec<&Value> = heard.iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["lost", "after"]);
+    drop((alice, listeners, deaf, others));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_redis_lost_before_any_server_heard_it_is_said_again() {
+    check_answer_to_what_was_lost_unheard(0);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_redis_lost_and_another_server_has_heard_is_said_once() {
+    check_answer_to_what_was_lost_unheard(1);
 }
 
 #[test]

@@ -29,8 +29,12 @@ impl RoomLog for FakeLog {
 
     fn append(&self, body: Vec<u8>) -> u64 {
         let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
-        self.appended.lock().push_back((seq, body));
+        self.append_again(seq, body);
         seq
+    }
+
+    fn append_again(&self, seq: u64, body: Vec<u8>) {
+        self.appended.lock().push_back((seq, body));
     }
 
     fn keep(&self, snapshot: Snapshot) {
@@ -599,4 +603,25 @@ fn a_machine_can_neither_speak_for_nor_end_whoever_has_come_back_on_another() {
     let presence = state.member(1).expect("she is still here");
     assert_eq!((presence.origin, presence.away), (2, false));
     shared.check_same();
+}
+
+#[test]
+fn what_the_log_has_lost_before_it_was_heard_is_appended_again() {
+    let mut shared = Shared::new(2);
+    let alice = person(1, "alice");
+    shared.post(0, alice.joins());
+    shared.order_all();
+    shared.post(0, alice.says_with("one", Some("a1")));
+    let lost = shared.nodes[0].1.appended.lock().pop_front().expect("it is appended");
+    shared.post(0, alice.says("two"));
+    for (room, _) in &shared.nodes {
+        room.offer().expect("the room is open");
+    }
+    assert_eq!(*shared.nodes[0].1.appended.lock(), [lost]);
+    shared.order_all();
+    assert_eq!(said(&alice), ["1001 \"one\"", "1002 \"two\""]);
+    shared.check_same();
+    // Nothing is in flight any more.
+    shared.room(0).offer().expect("the room is open");
+    assert!(!shared.order(0));
 }

@@ -359,6 +359,10 @@ impl Cluster<'_> {
         self.wait_for_burials()?;
         let copy = self.redis.copy();
         self.wait_until_everybody_is_heard()?;
+        // Servers may not have heard what is lost, though Redis had it.
+        for path in &self.paths {
+            path.set(if random.between(0, 1) == 1 { Path::Deaf } else { Path::Open });
+        }
         thread::sleep(Duration::from_millis(random.between(0, 500)));
         match random.between(0, 1) {
             0 => self.redis.lose_everything(),
@@ -367,6 +371,7 @@ impl Cluster<'_> {
                 self.redis.put_back(&copy);
             }
         }
+        self.paths.iter().for_each(|path| path.set(Path::Open));
         self.redis.start_again();
         self.wait_until_everybody_is_heard()?;
         // Once the burials are over that the servers have restored, an emptied one knows no other
