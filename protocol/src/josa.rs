@@ -45,8 +45,8 @@ pub fn nim(name: &str) -> &'static str {
 }
 
 impl Josa {
-    /// The form that follows `word`: of `은` and `는`, say, the one that its last sound asks for, or
-    /// `은(는)` if that sound is unknown.
+    /// The form of the particle that follows `word`. The last sound of the word decides; if that is
+    /// unknown, both forms are returned, one of them in parentheses.
     pub fn after(self, word: &str) -> &'static str {
         let [consonant, vowel, unknown] = match self {
             Josa::EunNeun => ["은", "는", "은(는)"],
