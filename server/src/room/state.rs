@@ -29,10 +29,11 @@ use crate::session::{
     nonces::{NonceKey, Nonces, Noted},
 };
 
-pub(crate) use decide::Heard;
+pub(crate) use speeches::Heard;
 
 mod decide;
 mod lesson;
+mod speeches;
 
 /// For how many absent sessions the owner's mutes are kept.
 const ABSENT_MUTES: usize = 100;
