@@ -1,6 +1,7 @@
 //! A room: its mailbox, the pump that empties it, and the requests it accepts. The room's data
 //! and rules are its [`state`]; the [`executor`] carries out what the pump takes from the
-//! mailbox. Knows no sockets, and does not check that names are unique.
+//! mailbox. Knows no sockets. Names are claimed elsewhere: whoever comes with one takes it from a
+//! member that still bears it.
 //!
 //! # Guarantees
 //!

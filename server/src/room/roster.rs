@@ -1,11 +1,11 @@
 //! The members of a room as plain data, by session and in the order of joining.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     ops::Bound,
 };
 
-use madang_protocol::name::UserName;
+use madang_protocol::name::{NameKey, UserName};
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Mute, Quiet, nonces::Nonces};
@@ -57,6 +57,8 @@ pub(crate) struct Roster {
     members: HashMap<u64, Presence>,
     /// The order of joining.
     order: BTreeSet<Place>,
+    /// Who bears a name, by how that is spelled.
+    bearers: HashMap<NameKey, u64>,
 }
 
 impl Roster {
@@ -76,21 +78,46 @@ impl Roster {
         self.members.get_mut(&session)
     }
 
+    /// The member with this name, in any case.
+    pub(crate) fn bearer(&self, name: &UserName) -> Option<&Presence> {
+        self.get(*self.bearers.get(&name.spelling())?)
+    }
+
     /// Adds somebody who is not here.
     pub(crate) fn insert(&mut self, member: Presence) {
         self.order.insert(member.place());
+        self.bearers.insert(member.user.spelling(), member.session);
         self.members.insert(member.session, member);
+    }
+
+    /// Gives a member another name.
+    pub(crate) fn rename(&mut self, session: u64, to: &UserName) {
+        let Some(member) = self.members.get_mut(&session) else { return };
+        let from = std::mem::replace(&mut member.user, to.clone());
+        self.forget_bearer(&from, session);
+        self.bearers.insert(to.spelling(), session);
     }
 
     pub(crate) fn remove(&mut self, session: u64) {
         if let Some(member) = self.members.remove(&session) {
             self.order.remove(&member.place());
+            self.forget_bearer(&member.user, session);
+        }
+    }
+
+    /// Somebody does not bear this name any more.
+    fn forget_bearer(&mut self, name: &UserName, session: u64) {
+        if let Entry::Occupied(bearer) = self.bearers.entry(name.spelling())
+            && *bearer.get() == session
+        {
+            bearer.remove();
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.members.clear();
         self.order.clear();
+        self.bearers.clear();
     }
 
     /// All members in the order of joining.

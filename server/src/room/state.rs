@@ -360,9 +360,7 @@ impl State {
             Change::Spoke { session, at } => self.class.note_spoke(*session, *at),
             Change::Renamed { session, user, to } => {
                 self.class.note_renamed(*session, user, to, fact.time);
-                if let Some(member) = self.members.get_mut(*session) {
-                    member.user = to.clone();
-                }
+                self.members.rename(*session, to);
             }
             Change::Topic { topic, .. } => {
                 self.topic = Some(topic.clone()).filter(|topic| !topic.is_empty());

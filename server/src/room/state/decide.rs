@@ -119,6 +119,7 @@ impl State {
                 if let Some(left) = self.access.kicks.left_for_name(&to, now) {
                     return Err(Refusal::name_kicked_for(left));
                 }
+                self.displace(session, &to, &mut facts);
                 facts.tell(Change::Renamed { session, user: user.clone(), to });
             }
             Op::Kick { session, seconds } => {
@@ -274,17 +275,38 @@ impl State {
         if self.is_private && quiet.is_some() {
             return Err(Refusal::PublicOnly);
         }
-        self.access.admits(self.members.len(), session, Some(user), facts.now)?;
+        let displaced = self.displaced_by(session, user);
+        let others = self.members.len() - usize::from(displaced.is_some());
+        self.access.admits(others, session, Some(user), facts.now)?;
+        self.displace(session, user, facts);
+        let is_ownerless = match self.access.owner {
+            None => true,
+            owner => others == 0 && owner == displaced,
+        };
         let user = user.clone();
         if quiet.is_some() {
             facts.note(joined)
         } else {
             facts.tell(joined)
         }
-        if self.is_private && self.access.owner.is_none() {
+        if self.is_private && is_ownerless {
             facts.tell(Change::Owner { session, user });
         }
         Ok(())
+    }
+
+    /// Another member with the name that somebody has claimed. Among several servers, that name
+    /// may have been given up, or its bearer's server be gone, before its leaving comes here.
+    fn displaced_by(&self, session: u64, name: &UserName) -> Option<u64> {
+        let bearer = self.members.bearer(name)?.session;
+        (bearer != session).then_some(bearer)
+    }
+
+    /// Has [that member](Self::displaced_by) leave first: a name has one bearer.
+    fn displace(&self, session: u64, name: &UserName, facts: &mut Facts) {
+        if let Some(displaced) = self.displaced_by(session, name) {
+            self.depart_all(|member| member.session == displaced, facts);
+        }
     }
 
     fn leave(&self, by: By, text: Option<String>, facts: &mut Facts) -> Result<(), Refusal> {

@@ -687,6 +687,54 @@ fn a_room_whose_owner_was_on_a_server_that_is_no_more_goes_to_another_member() {
 }
 
 #[test]
+fn who_bears_a_name_that_another_has_claimed_leaves_first() {
+    let (quiet, muted, stream) = (None, None, false);
+    let joins = |user: &str, origin| {
+        let user = name(user);
+        Op::Join { user, quiet, muted, origin, comes_back: true, stream }
+    };
+    let left =
+        |session, user: &str, id| fact(id, Change::Left { session, user: name(user), text: None });
+    let joined = |session, user: &str, origin, id| {
+        let user = name(user);
+        fact(id, Change::Joined { session, user, quiet, origin, comes_back: true, stream })
+    };
+    // Dave's server is gone, and what was known of his session with it.
+    let state = after(private(), &[(Member(4), joins("dave", 7)), (Due, Op::Buried(7))]);
+    let instead = vec![left(4, "dave", 14), joined(9, "Dave", 8, 15)];
+    check(&state, Member(9), joins("Dave", 8), Ok(instead));
+    let renamed = Change::Renamed { session: 1, user: name("alice"), to: name("dave") };
+    let instead = vec![left(4, "dave", 14), fact(15, renamed)];
+    check(&state, Member(1), Op::Rename(name("dave")), Ok(instead));
+    // Nobody else is in his way, and he is not in his own.
+    let state = after(state, &[(Member(9), joins("Dave", 8))]);
+    check(&state, Member(4), Op::Leave { text: None }, Ok(vec![]));
+    let renamed = Change::Renamed { session: 9, user: name("Dave"), to: name("dave") };
+    check(&state, Member(9), Op::Rename(name("dave")), Ok(vec![fact(16, renamed)]));
+    // A name that was given up is free.
+    let state = after(state, &[(Member(9), Op::Rename(name("dan")))]);
+    check(&state, Member(8), joins("dave", 8), Ok(vec![joined(8, "dave", 8, 17)]));
+}
+
+#[test]
+fn who_comes_in_the_place_of_an_owner_without_a_server_gets_no_more_than_a_newcomer() {
+    let join = |user: &str| {
+        let (user, quiet, muted) = (name(user), None, None);
+        Op::Join { user, quiet, muted, origin: 8, comes_back: true, stream: false }
+    };
+    let is_full = [(Member(1), Op::Back { quiet: None, origin: 7 }), (Operator, Op::Limit(3))];
+    let shared = after(private(), &is_full);
+    // There is room for one who leaves, and it passes to who was here.
+    let state = after(shared.clone(), &[(Member(9), join("alice"))]);
+    assert!(state.member(1).is_none() && state.member(9).is_some());
+    assert_eq!(state.access().owner, Some(2));
+    // Whoever finds nobody else there has it.
+    let gone = |session| (Member(session), Op::Leave { text: None });
+    let alone = after(shared, &[gone(2), gone(3), (Member(9), join("Alice"))]);
+    assert_eq!((alone.members().len(), alone.access().owner), (1, Some(9)));
+}
+
+#[test]
 fn a_room_that_has_ended_refuses_everything() {
     let ended = |op: Op| after(private(), &[(Operator, op)]);
     for state in [ended(Op::End), ended(Op::Stop)] {
