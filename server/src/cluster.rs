@@ -328,6 +328,7 @@ impl Cluster {
             patience: self.timing.lease,
             run: self.run.clone(),
             has_offered: true,
+            sessions_kept: None,
             has_begun: true,
             known: Vec::new(),
             burials: Vec::new(),

@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{clock, room::Room, session::nonces::NonceKey};
 
+/// How long is waited for this server's sessions before the lease is renewed again.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What the keeper knows of the run of Redis that it is connected to.
 pub(super) struct Gathering {
     pub(super) origin: u64,
@@ -34,6 +37,8 @@ pub(super) struct Gathering {
     pub(super) run: String,
     /// Whether this server has offered what it has.
     pub(super) has_offered: bool,
+    /// Tells when Redis has its sessions again; none once it has.
+    pub(super) sessions_kept: Option<Receiver<()>>,
     /// Whether rooms go on in this run.
     pub(super) has_begun: bool,
     /// The other servers in the last run, and the dead that were not buried, with the time when they
@@ -51,6 +56,7 @@ impl Gathering {
     pub(super) fn come_to(&mut self, run: String) {
         if self.run != run {
             (self.has_offered, self.has_begun) = (false, false);
+            self.sessions_kept = None;
             self.run = run;
         }
     }
@@ -73,11 +79,19 @@ impl Gathering {
             // A room may still hear what the last run has published, and offers that next time.
             return Ok(true);
         }
-        if !self.has_offered && !self.offer(connection, server)? {
-            return Ok(false);
+        if !self.has_offered {
+            if !self.offer(connection, server)? {
+                return Ok(false);
+            }
+            let Some(kept) = server.claim_again() else { return Ok(true) };
+            (self.has_offered, self.sessions_kept) = (true, Some(kept));
+            self.link.note_offered(&self.run);
         }
-        self.has_offered = true;
-        self.link.note_offered(&self.run);
+        // Once rooms go on, somebody may need a session whose server is killed.
+        if self.sessions_kept.as_ref().is_some_and(|kept| kept.recv_timeout(LOOK).is_err()) {
+            return Ok(true);
+        }
+        self.sessions_kept = None;
         let (own, patience) = ((self.origin, server.rooms().highest_id()), self.patience);
         self.has_begun = restoring::arrive(connection, &self.run, own, patience)?;
         if self.has_begun {
@@ -137,7 +151,6 @@ impl Gathering {
             None => return Ok(false),
             Some(is_restored) => self.has_restored_lesson |= is_restored,
         }
-        server.claim_again();
         Ok(true)
     }
 

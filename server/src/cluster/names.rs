@@ -170,11 +170,10 @@ impl SharedNames for Names {
         self.ask(keys, false) == Some(true)
     }
 
-    fn claim_again(&self, keys: Vec<NameKey>) -> Vec<NameKey> {
+    fn claim_again(&self, keys: Vec<NameKey>) -> Option<Vec<NameKey>> {
         let (done, others) = bounded(1);
-        let _ = self.jobs.send(NameJob::ClaimAgain(keys, done));
-        // If Redis is away again, it comes back as another run.
-        others.recv_timeout(PATIENCE).unwrap_or_default()
+        self.jobs.send(NameJob::ClaimAgain(keys, done)).ok()?;
+        others.recv_timeout(PATIENCE).ok()
     }
 
     fn release(&self, keys: Vec<NameKey>) {
@@ -205,6 +204,7 @@ impl Claims {
             };
             let Some(job) = job else { return };
             loop {
+                let was_connected = self.connection.is_some();
                 let error = match self.carry_out(&job) {
                     Ok(is_done) => {
                         self.waiting.extend(Some(job).filter(|_| !is_done));
@@ -213,6 +213,10 @@ impl Claims {
                     Err(error) => error,
                 };
                 self.connection = None;
+                if was_connected {
+                    // Redis may have been restarted since.
+                    continue;
+                }
                 if !std::mem::replace(&mut self.is_away, true) {
                     tracing::warn!(%error, "failed to claim or give up a name in Redis");
                 }

@@ -12,6 +12,8 @@
 //! 4. Nothing is appended before all servers have come, or those that are missing have been waited
 //!    for as long as a lease lasts.
 //! 5. What a room has appended, and no server has heard, is appended again.
+//! 6. A server comes once Redis has its names and sessions again: if it is killed then, its people
+//!    come back to another.
 
 use std::{
     sync::{Arc, LazyLock, atomic::AtomicU64},

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crossbeam_channel::Receiver;
 use madang_protocol::room::RoomName;
 
 use super::orders::StandingOrder;
@@ -56,8 +57,9 @@ pub(crate) trait ClusterServer: Send + Sync {
     fn unclaimed(&self, dead: u64) -> bool;
 
     /// Claims all names again, and keeps all sessions again, because Redis may have lost that.
-    /// Blocks for a moment.
-    fn claim_again(&self);
+    /// Blocks for a few seconds at most; what is returned tells when all sessions are kept. None
+    /// if it has to be tried again.
+    fn claim_again(&self) -> Option<Receiver<()>>;
 
     /// Has what was restored of the lesson heard by all servers. Must not block.
     fn lesson_restored(&self);

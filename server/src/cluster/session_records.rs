@@ -155,6 +155,8 @@ pub(super) enum SessionJob {
         hash: TokenHash,
         last_private: u64,
     },
+    /// All that was asked before is done.
+    Mark(Sender<()>),
     /// The session with this number was removed from its room.
     KeepRemoved(u64),
     Forget {
@@ -204,8 +206,14 @@ impl SessionWriter {
                 recv(stop) -> _ => queue.try_recv().ok(),
             };
             let Some(job) = job else { return };
-            while let Err(error) = self.carry_out(&job) {
+            loop {
+                let was_connected = self.connection.is_some();
+                let Err(error) = self.carry_out(&job) else { break };
                 self.connection = None;
+                if was_connected {
+                    // Redis may have been restarted since.
+                    continue;
+                }
                 if !std::mem::replace(&mut self.is_away, true) {
                     tracing::warn!(%error, "failed to read or write a session in Redis");
                 }
@@ -244,6 +252,7 @@ impl SessionWriter {
                 let arguments = (self.origin, *last_private);
                 NOTE.key(record(hash)).arg(arguments).invoke::<()>(connection)?;
             }
+            SessionJob::Mark(reached) => _ = reached.send(()),
             SessionJob::KeepRemoved(number) => {
                 if let Some(server) = self.server.get() {
                     guarded("keeping a session", || server.session_removed(*number));

@@ -123,6 +123,13 @@ impl Sessions {
         self.send(self.keep_job(token, session, true, None));
     }
 
+    /// What is returned tells when all that was kept so far is written.
+    pub(crate) fn when_kept(&self) -> Receiver<()> {
+        let (reached, is_reached) = bounded(1);
+        self.send(SessionJob::Mark(reached));
+        is_reached
+    }
+
     fn keep_job(
         &self,
         token: &Token,

@@ -49,6 +49,11 @@ impl Executor {
     ) -> Result<(), Refusal> {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
+        // Who gives way to it leaves before it comes.
+        let comes = |fact: &Fact| fact.change.session() == number;
+        let before = facts.iter().position(comes).unwrap_or_default();
+        let mut facts = facts.into_iter();
+        facts.by_ref().take(before).for_each(|fact| self.take_in(fact));
         let (muted, from) = (session.enter(self.number), self.batch_len());
         match &greeting {
             Greeting::Response { missed: Some(missed), .. } => {
@@ -61,7 +66,6 @@ impl Executor {
                 self.insert(session, outbox.clone(), earlier, from);
             }
         }
-        let mut facts = facts.into_iter();
         facts.next().into_iter().for_each(|fact| self.take_in(fact));
         // Its own `joined` is the last event now, if it is announced.
         let last = self.state.next_id().saturating_sub(1);

@@ -558,9 +558,9 @@ mod tests {
             keys.iter().all(|key| key.to_string() != "taken-2")
         }
 
-        fn claim_again(&self, keys: Vec<NameKey>) -> Vec<NameKey> {
+        fn claim_again(&self, keys: Vec<NameKey>) -> Option<Vec<NameKey>> {
             self.claimed.lock().extend(keys.iter().map(NameKey::to_string));
-            keys.into_iter().filter(|key| key.to_string() == "lost").collect()
+            Some(keys.into_iter().filter(|key| key.to_string() == "lost").collect())
         }
 
         fn release(&self, keys: Vec<NameKey>) {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use crossbeam_channel::Receiver;
 use madang_protocol::{
     event::Time,
     notice::{Goodbye, Notice},
@@ -106,11 +107,12 @@ impl ClusterServer for Shared {
         }
     }
 
-    fn claim_again(&self) {
-        let nameless = self.users.claim_again();
+    fn claim_again(&self) -> Option<Receiver<()>> {
+        let nameless = self.users.claim_again()?;
         for session in self.users.sessions() {
             self.keep_session_again(&session);
         }
+        let kept = self.cluster.as_ref().map(|cluster| cluster.sessions.when_kept());
         let has_moved = |session: &Session| {
             let token = session.token.as_ref();
             token.is_some_and(|it| !self.cluster.as_ref().is_some_and(|own| own.sessions.has(it)))
@@ -129,6 +131,7 @@ impl ClusterServer for Shared {
                 self.close_connection_of(&session, Goodbye::NameTaken);
             }
         }
+        kept
     }
 
     fn lesson_restored(&self) {

@@ -179,6 +179,40 @@ fn an_emptied_redis_gets_rooms_names_and_sessions_back() {
 
 #[test]
 #[ignore = "needs redis-server"]
+fn rooms_go_on_after_redis_has_all_sessions_again() {
+    let mut cluster = Cluster::start(2);
+    let _clients = ["alice", "bob"].map(|name| cluster.nodes[0].login_json(name));
+    cluster.redis.lose_everything();
+    cluster.redis.start_again();
+    let deadline = Instant::now() + DEADLINE;
+    while cluster.redis.keys("madang:run").iter().all(|key| key != "madang:run") {
+        assert!(Instant::now() < deadline, "rooms do not go on");
+    }
+    // A server that is killed from now on takes no session with it.
+    assert_eq!(cluster.redis.keys("madang:session:").len(), 2);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn who_takes_a_name_that_redis_has_lost_comes_after_its_bearer_has_left() {
+    let cluster = Cluster::start(2);
+    let alice = cluster.nodes[0].login_json("alice");
+    let names = cluster.redis.keys("madang:name:");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    assert_eq!(names.len(), 2, "how it is spelled, and how it looks");
+    cluster.redis.ask(&format!("DEL {}", names.join(" ")));
+    let mut again = cluster.nodes[1].login_json("alice");
+    let left = next(&mut bob, "left");
+    let joined = next(&mut bob, "joined");
+    assert_eq!((&left["user"], &joined["user"]), (&json!("alice"), &json!("alice")));
+    assert_eq!(left["id"].as_u64().map(|id| id + 1), joined["id"].as_u64());
+    say(&mut again, "it is me");
+    expect_said(&mut bob, "it is me");
+    drop(alice);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn whoever_was_on_a_server_that_died_before_the_loss_leaves_all_the_same() {
     let mut redis = TestRedis::start();
     let node = || {

@@ -23,8 +23,8 @@ pub(crate) trait SharedNames: Send + Sync {
     fn are_free(&self, keys: &[NameKey]) -> bool;
 
     /// Claims keys again that this server has, because that may be lost; returns those that another
-    /// server has by now. Blocks like [`claim`](Self::claim).
-    fn claim_again(&self, keys: Vec<NameKey>) -> Vec<NameKey>;
+    /// server has by now, or none if that is not known. Blocks like [`claim`](Self::claim).
+    fn claim_again(&self, keys: Vec<NameKey>) -> Option<Vec<NameKey>>;
 
     /// Gives keys up. Takes effect before whatever is asked afterwards; never blocks.
     fn release(&self, keys: Vec<NameKey>);
@@ -41,14 +41,15 @@ pub(crate) enum NameRefusal {
 
 impl UserManager {
     /// Claims all names again among all servers, because that may be lost. Returns the sessions
-    /// whose names others have by now.
-    pub(crate) fn claim_again(&self) -> Vec<Arc<Session>> {
-        let Some(shared) = &self.shared_names else { return Vec::new() };
+    /// whose names others have by now; none if it has to be tried again.
+    pub(crate) fn claim_again(&self) -> Option<Vec<Arc<Session>>> {
+        let Some(shared) = &self.shared_names else { return Some(Vec::new()) };
         let keys = self.table.lock().names.keys().cloned().collect();
-        let others = shared.claim_again(keys);
+        let others = shared.claim_again(keys)?;
         let table = self.table.lock();
         let numbers = others.iter().filter_map(|key| table.names.get(key)).map(|it| it.number);
         let numbers: BTreeSet<u64> = numbers.collect();
-        numbers.iter().filter_map(|it| Some(table.sessions.get(it)?.session.clone())).collect()
+        let sessions = numbers.iter().filter_map(|it| table.sessions.get(it));
+        Some(sessions.map(|entry| entry.session.clone()).collect())
     }
 }
