@@ -179,7 +179,7 @@ fn run_cluster(
         let members = members(flags, &places, ledger);
         let talk = |mut member: ClusterMember<'_>| member.talk().map(|()| member.longest_absence);
         let talks: Vec<_> = members.map(|member| scope.spawn(move || talk(member))).collect();
-        let struck = cluster.strike_all(&plan, &mut random, deadline, &mut done);
+        let struck = cluster.strike_all(&plan, &mut random, deadline, &mut done, ledger);
         if struck.is_err() {
             places.fail();
         }
@@ -285,11 +285,14 @@ impl Cluster<'_> {
         random: &mut Random,
         deadline: Instant,
         done: &mut Progress,
+        ledger: &Ledger,
     ) -> Result<()> {
         let bar = progress_bar(plan.len() as u64);
         self.wait_until_all_is_well()?;
         for (number, trouble) in plan.iter().enumerate() {
             ensure!(Instant::now() < deadline, "the time is over at {number} of {}", plan.len());
+            ledger.lock().note_trouble(format!("number {number}, {trouble:?}"));
+            eprintln!("{} number {number}, {trouble:?}", jiff::Timestamp::now());
             self.strike(*trouble, random)
                 .and_then(|()| self.wait_until_all_is_well())
                 .with_context(|| format!("number {number}, {trouble:?}"))?;

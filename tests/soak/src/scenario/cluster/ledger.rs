@@ -81,6 +81,8 @@ pub(super) struct Known {
     jumps: Vec<(usize, usize, u64, u64)>,
     /// By member and line.
     outcomes: HashMap<(usize, u32), Outcome>,
+    /// What was done to servers and Redis, with the last id of each room before.
+    troubles: Vec<(String, Vec<u64>)>,
     pub(super) counts: LedgerCounts,
     pub(super) faults: Faults,
 }
@@ -142,6 +144,12 @@ impl Known {
         self.rooms[room].last_key_value().map_or(0, |(id, _)| *id)
     }
 
+    /// This is done to servers or Redis from now on.
+    pub(super) fn note_trouble(&mut self, trouble: String) {
+        let last = (0..self.rooms.len()).map(|room| self.last(room)).collect();
+        self.troubles.push((trouble, last));
+    }
+
     /// Checks all that is known together, after so many restarts of Redis.
     pub(super) fn judge(&mut self, redis_starts: usize) {
         let mut ids = HashMap::new();
@@ -163,7 +171,10 @@ impl Known {
                     Happening::Restored => true,
                 };
                 if !is_right {
-                    let example = || format!("room {room}: {id} is {happening:?}, wrong then");
+                    let begun = self.troubles.iter().take_while(|(_, last)| last[room] < id).last();
+                    let begun = begun.map_or("nothing", |(trouble, _)| trouble);
+                    let example =
+                        || format!("room {room}: {id} is {happening:?}, wrong after {begun}");
                     self.faults.note(|faults| &mut faults.old_lives, example);
                 }
                 let Happening::Said { speaker, number } = happening else { continue };
