@@ -292,7 +292,6 @@ impl Cluster<'_> {
         for (number, trouble) in plan.iter().enumerate() {
             ensure!(Instant::now() < deadline, "the time is over at {number} of {}", plan.len());
             ledger.lock().note_trouble(format!("number {number}, {trouble:?}"));
-            eprintln!("{} number {number}, {trouble:?}", jiff::Timestamp::now());
             self.strike(*trouble, random)
                 .and_then(|()| self.wait_until_all_is_well())
                 .with_context(|| format!("number {number}, {trouble:?}"))?;
