@@ -465,3 +465,69 @@ fn entry(number: Option<u64>, fields: &[Value]) -> Option<LogEntry> {
         body: field(b"b")?.as_slice().into(),
     })
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use madang_protocol::room::RoomName;
+    use madang_tests::redis::TestRedis;
+
+    use super::*;
+    use crate::cluster::connection::Redis;
+
+    const LIMITS: LogLimits = LogLimits { bytes: 1 << 20, kept_for: Duration::from_secs(60) };
+    const RUN_OF_TEST: &str = "run";
+
+    fn connect(redis: &TestRedis) -> Connection {
+        Redis::at(&redis.url(), None).expect("an address").connect().expect("it runs")
+    }
+
+    /// A room that server 1 has made.
+    fn made_room(connection: &mut Connection) -> LogPlace {
+        let name = RoomName::parse("math").expect("a name");
+        redis::cmd("SET").arg(RUN).arg(RUN_OF_TEST).exec(connection).expect("it is set");
+        let mut place = LogPlace::public(&name);
+        let wanted = (KeptState::Last, RUN_OF_TEST);
+        let made = open_room(connection, &place, Some(b"math"), 1, wanted).expect("Redis answers");
+        place.first = made.expect("it is made").first;
+        place
+    }
+
+    /// What has its place in the room's log: who appended it, and under which number.
+    fn appended(connection: &mut Connection, place: &LogPlace) -> Vec<(u64, u64, u64)> {
+        let entries = read_entries(connection, &place.keys, 0).expect("Redis answers");
+        entries.iter().map(|entry| (entry.number, entry.origin, entry.seq)).collect()
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn an_entry_that_is_sent_again_has_its_place_once() {
+        let redis = TestRedis::start();
+        let mut connection = connect(&redis);
+        let place = made_room(&mut connection);
+        for by in [(1, 1), (1, 1), (2, 1), (1, 1), (1, 2), (2, 1)] {
+            let outcome = append(&mut connection, &place, by, b"said", (RUN_OF_TEST, LIMITS));
+            assert_eq!(outcome.expect("Redis answers"), Appended::Done, "{by:?}");
+        }
+        let expected = [(1, 1, 1), (2, 2, 1), (3, 1, 2)];
+        assert_eq!(appended(&mut connection, &place), expected);
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn nothing_is_appended_by_a_server_that_counts_as_dead_or_in_another_run() {
+        let redis = TestRedis::start();
+        let mut connection = connect(&redis);
+        let place = made_room(&mut connection);
+        redis::cmd("SET").arg(dead(2)).arg("declared").exec(&mut connection).expect("it is set");
+        let cases = [
+            (1, RUN_OF_TEST, Appended::Done),
+            (2, RUN_OF_TEST, Appended::Fenced),
+            (3, "the next run", Appended::Closed),
+        ];
+        for (origin, run, expected) in cases {
+            let outcome = append(&mut connection, &place, (origin, 1), b"said", (run, LIMITS));
+            assert_eq!(outcome.expect("Redis answers"), expected, "{origin}");
+        }
+        assert_eq!(appended(&mut connection, &place), [(1, 1, 1)]);
+    }
+}

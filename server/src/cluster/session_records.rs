@@ -318,3 +318,128 @@ fn move_session(
         .arg((from, to))
         .invoke(connection)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use madang_tests::redis::TestRedis;
+
+    use super::*;
+
+    const NAME: &str = "madang:name:alice";
+
+    /// What a server writes of sessions, with a connection.
+    fn writer(redis: &TestRedis, origin: u64) -> SessionWriter {
+        let redis = Redis::at(&redis.url(), None).expect("an address");
+        let connection = Some(redis.connect().expect("it runs"));
+        let (server, ending) = (OwnServer::default(), Arc::default());
+        SessionWriter { redis, origin, server, ending, connection, is_away: false }
+    }
+
+    fn alice() -> TokenHash {
+        TokenHash::of("alice's")
+    }
+
+    fn kept(sealed: &[u8], is_new: bool) -> SessionJob {
+        let (sealed, names) = (sealed.to_vec(), NAME.to_owned());
+        SessionJob::Keep { hash: alice(), sealed, names, is_new, done: None }
+    }
+
+    #[track_caller]
+    fn carry_out(writer: &mut SessionWriter, job: &SessionJob) {
+        writer.carry_out(job).expect("Redis answers");
+    }
+
+    /// Whether this server could take the session from another.
+    #[track_caller]
+    fn takes(writer: &mut SessionWriter, from: u64) -> bool {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        let until = Instant::now() + madang_tests::DEADLINE;
+        carry_out(writer, &SessionJob::Take { hash: alice(), from, until, answer });
+        answered.recv().expect("an answer")
+    }
+
+    /// What Redis has of the session and of its name: the session's server, its state and the
+    /// number of its last private event; the name's server; and whether these servers have both.
+    #[track_caller]
+    fn known(writer: &mut SessionWriter, servers: [u64; 3]) -> (u64, Vec<u8>, u64, u64, [bool; 3]) {
+        let connection = writer.connection.as_mut().expect("one");
+        let record = keys::session(&alice().show());
+        let (origin, sealed, last_private): (u64, Vec<u8>, Option<u64>) =
+            redis::cmd("HMGET").arg(&record).arg(&["o", "r", "p"]).query(connection).expect("it");
+        let name = redis::cmd("GET").arg(NAME).query(connection).expect("a server");
+        let have = servers.map(|server| {
+            let mut member = |key: String, of: &str| {
+                redis::cmd("SISMEMBER").arg(key).arg(of).query::<bool>(connection).expect("it")
+            };
+            let both = [member(keys::sessions(server), &record), member(keys::names(server), NAME)];
+            assert_eq!(both[0], both[1], "a session and its name have one server");
+            both[0]
+        });
+        (origin, sealed, last_private.unwrap_or_default(), name, have)
+    }
+
+    /// Three servers; the first has the session and its name.
+    fn three(redis: &TestRedis) -> [SessionWriter; 3] {
+        let mut servers = [1, 2, 3].map(|origin| writer(redis, origin));
+        carry_out(&mut servers[0], &kept(b"first", true));
+        let connection = servers[0].connection.as_mut().expect("one");
+        redis::cmd("SET").arg(NAME).arg(1).exec(connection).expect("it is set");
+        redis::cmd("SADD").arg(keys::names(1)).arg(NAME).exec(connection).expect("it is added");
+        servers
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn a_session_is_taken_with_its_names_and_only_from_the_server_that_has_it() {
+        let redis = TestRedis::start();
+        let [mut one, mut two, mut three] = three(&redis);
+        let servers = [1, 2, 3];
+        assert!(!takes(&mut three, 2), "it is not there");
+        assert_eq!(known(&mut one, servers), (1, b"first".into(), 0, 1, [true, false, false]));
+        assert!(takes(&mut two, 1));
+        let taken = (2, b"first".to_vec(), 0, 2, [false, true, false]);
+        assert_eq!(known(&mut one, servers), taken);
+        assert!(!takes(&mut three, 1), "it is not there any more");
+        assert_eq!(known(&mut one, servers), taken);
+        // Nor does a dead server take it.
+        let connection = one.connection.as_mut().expect("one");
+        redis::cmd("SET").arg(keys::dead(3)).arg("declared").exec(connection).expect("it is set");
+        assert!(!takes(&mut three, 2));
+        assert_eq!(known(&mut one, servers), taken);
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn a_server_that_a_session_was_taken_from_changes_nothing_of_it() {
+        let redis = TestRedis::start();
+        let [mut one, mut two, _] = three(&redis);
+        let servers = [1, 2, 3];
+        assert!(takes(&mut two, 1));
+        let (hash, kicked_for) = (alice(), Duration::from_secs(60));
+        let jobs = [
+            kept(b"later", false),
+            kept(b"later", true),
+            SessionJob::Note { hash, last_private: 7 },
+            SessionJob::Forget { hash, number: 5, kicked_for },
+        ];
+        for (at, job) in jobs.iter().enumerate() {
+            carry_out(&mut one, job);
+            let expected = (2, b"first".to_vec(), 0, 2, [false, true, false]);
+            assert_eq!(known(&mut one, servers), expected, "job {at}");
+        }
+        // Its burial forgets its own sessions only, also if one is still in its list.
+        let connection = one.connection.as_mut().expect("one");
+        let record = keys::session(&alice().show());
+        redis::cmd("SADD").arg(keys::sessions(1)).arg(&record).exec(connection).expect("it");
+        forget_all(connection, 1).expect("Redis answers");
+        assert_eq!(known(&mut one, servers).0, 2);
+        // Nobody is kept out for what the first has said of it, and the second goes on.
+        let connection = one.connection.as_mut().expect("one");
+        let kicked = keys::kicked_session(&hash.show());
+        assert!(!redis::cmd("EXISTS").arg(kicked).query::<bool>(connection).expect("it answers"));
+        carry_out(&mut two, &kept(b"last", false));
+        carry_out(&mut two, &SessionJob::Note { hash, last_private: 8 });
+        let expected = (2, b"last".to_vec(), 8, 2, [false, true, false]);
+        assert_eq!(known(&mut two, servers), expected);
+    }
+}
