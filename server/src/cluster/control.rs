@@ -243,4 +243,32 @@ mod tests {
         }
         assert_eq!(answered.try_iter().collect::<Vec<_>>(), [b"here".to_vec()]);
     }
+
+    /// Asks while another server answers and a third is silent; expects the question to end.
+    #[cfg(unix)]
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn a_question_ends_although_an_answer_is_missing() {
+        let redis = madang_tests::redis::TestRedis::start();
+        let at = Redis::at(&redis.url(), None).expect("an address");
+        let control = std::sync::Arc::new(Control::new(at.clone(), 1));
+        let mut hearers = [1, 2, 3].map(|_| at.connect().expect("it runs"));
+        let mut hearers = hearers.each_mut().map(|hearer| hearer.as_pubsub());
+        for hearer in &mut hearers {
+            hearer.subscribe(&[CONTROL, &wake_channel(3)]).expect("it is heard");
+        }
+        let (ended, ends) = unbounded();
+        let asking = control.clone();
+        std::thread::spawn(move || {
+            let answers = asking.ask(b"who", None, &|_| false);
+            let of_one = asking.ask_server(3, |number| format!("{number}").into_bytes());
+            ended.send((answers.answers, answers.is_complete, of_one))
+        });
+        let question = hearers[1].get_message().expect("a question");
+        assert_eq!(question.get_payload_bytes(), b"1 1 0 0\nwho");
+        control.take_answer(b"1\nme");
+        let answers = ends.recv_timeout(madang_tests::DEADLINE);
+        assert_eq!(answers, Ok((vec![b"me".to_vec()], false, None)), "it waits without end");
+        assert!(control.waiting.lock().is_empty(), "nobody waits any more");
+    }
 }

@@ -432,3 +432,105 @@ fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, step: BurialStep) 
     forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();
     forget.query(&mut connection)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use madang_tests::redis::TestRedis;
+
+    use super::*;
+    use crate::session::nonces::NonceKey;
+
+    const OWN: u64 = 1;
+    const SILENT: u64 = 2;
+    const LEASE: Duration = Duration::from_secs(3_600);
+
+    /// A server's keeper that has renewed its lease, and knows a server without one.
+    fn keeper(redis: &TestRedis, settling: Duration) -> Keeper {
+        let redis = Redis::at(&redis.url(), None).expect("an address");
+        let link = Arc::new(Link::new());
+        let gathering = Gathering {
+            origin: OWN,
+            last_seq: Arc::default(),
+            nonce_key: NonceKey::random(),
+            orders: Arc::default(),
+            offers: crossbeam_channel::never(),
+            link: link.clone(),
+            patience: LEASE,
+            run: String::new(),
+            has_offered: true,
+            has_begun: true,
+            known: Vec::new(),
+            burials: Vec::new(),
+            restored: Vec::new(),
+            has_restored_lesson: false,
+        };
+        let timing = Timing { lease: LEASE, settling };
+        let lease = Lease { redis: redis.clone(), origin: OWN, name: "one".into(), timing, link };
+        let mut keeper = Keeper {
+            lease,
+            server: OwnServer::default(),
+            gathering,
+            stop: crossbeam_channel::never(),
+            connection: None,
+            steady: None,
+            told: HashSet::new(),
+            burial: None,
+        };
+        let mut connection = redis.connect().expect("it runs");
+        redis::cmd("HSET").arg(SERVERS).arg(SILENT).arg("two").exec(&mut connection).expect("it");
+        assert!(keeper.renew().expect("Redis answers"));
+        keeper
+    }
+
+    fn is_dead(keeper: &mut Keeper) -> bool {
+        let connection = keeper.connection.as_mut().expect("one");
+        redis::cmd("EXISTS").arg(keys::dead(SILENT)).query(connection).expect("Redis answers")
+    }
+
+    /// Whether a keeper whose lease has been renewed since then, the last time then (as
+    /// milliseconds before now), declares the silent server dead when it renews it now.
+    #[track_caller]
+    fn declares(since: u64, last: u64) -> bool {
+        let redis = TestRedis::start();
+        let mut keeper = keeper(&redis, LEASE);
+        assert!(!is_dead(&mut keeper), "the lease was renewed only once");
+        let (_, now) = keeper.steady.expect("it was renewed");
+        keeper.steady = Some((now - since, now - last));
+        assert!(keeper.renew().expect("Redis answers"));
+        is_dead(&mut keeper)
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn a_server_is_declared_dead_only_after_a_while_of_renewals_without_a_gap() {
+        let lease = LEASE.as_millis() as u64;
+        assert!(declares(2 * lease, lease / 15));
+        assert!(!declares(lease / 2, lease / 15), "it has been steady for too short a while");
+        assert!(!declares(2 * lease, lease), "there was a gap");
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn a_server_is_not_declared_dead_for_a_silence_that_was_seen_long_ago() {
+        let redis = TestRedis::start();
+        let mut keeper = keeper(&redis, LEASE);
+        let (_, now) = keeper.steady.expect("it was renewed");
+        let seen = |ago: u64| Renewed {
+            time: now - ago,
+            servers: vec![OWN, SILENT],
+            silent: vec![SILENT],
+            burials: Vec::new(),
+        };
+        keeper.declare_dead(&seen(LEASE.as_millis() as u64 / 2)).expect("Redis answers");
+        assert!(!is_dead(&mut keeper), "Redis may have stood still since");
+        // Nor is one that has renewed its lease since.
+        let connection = keeper.connection.as_mut().expect("one");
+        redis::cmd("SET").arg(keys::lease(SILENT)).arg(1).exec(connection).expect("it is set");
+        keeper.declare_dead(&seen(0)).expect("Redis answers");
+        assert!(!is_dead(&mut keeper), "it has a lease");
+        let connection = keeper.connection.as_mut().expect("one");
+        redis::cmd("DEL").arg(keys::lease(SILENT)).exec(connection).expect("it is gone");
+        keeper.declare_dead(&seen(0)).expect("Redis answers");
+        assert!(is_dead(&mut keeper));
+    }
+}

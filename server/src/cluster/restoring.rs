@@ -188,3 +188,66 @@ impl OfferedState {
             .invoke(connection)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use madang_protocol::{event::Time, room::RoomName};
+    use madang_tests::redis::TestRedis;
+
+    use super::*;
+    use crate::{
+        cluster::connection::Redis,
+        room::{Beginning, log::Snapshot},
+    };
+
+    /// The state of a room after this entry, as one of its servers has it. The room began with
+    /// the id `first`.
+    fn offered(first: u64, entry: u64) -> OfferedState {
+        let name = RoomName::parse("math").expect("a name");
+        let mut place = LogPlace::public(&name);
+        place.first = first;
+        let beginning = Beginning { first_id: first, ..Beginning::default() };
+        let mut snapshot = Snapshot::first(beginning, Time::from_millis(0));
+        snapshot.entry = entry;
+        let kept = Keeping::Room(Box::new(snapshot));
+        OfferedState { place: Arc::new(place), name: "math".into(), kept }
+    }
+
+    /// Has an emptied Redis restore the states that these servers offer, in their order, although
+    /// none of them has looked first; each says whether that was necessary. Expects this room and
+    /// entry in the end.
+    #[track_caller]
+    fn check(offers: &[(u64, u64, bool)], (first, entry): (u64, u64)) {
+        let redis = TestRedis::start();
+        let at = Redis::at(&redis.url(), None).expect("an address");
+        let mut connection = at.connect().expect("it runs");
+        let last_seq = AtomicU64::new(0);
+        for ((of_room, after, is_necessary), origin) in offers.iter().zip(1..) {
+            let restored =
+                offered(*of_room, *after).restore(&mut connection, "run", (origin, &last_seq));
+            assert_eq!(restored.expect("Redis answers"), *is_necessary, "server {origin}");
+        }
+        let last = offered(first, entry);
+        assert!(last.is_known(&mut connection, "run").expect("Redis answers"));
+        let keys = &last.place.keys;
+        let kept: (u64, u64, u64, Vec<u8>) = redis::pipe()
+            .hget(&keys.meta, "first")
+            .hget(&keys.head, "n")
+            .hget(&keys.state, "entry")
+            .hget(&keys.state, "snapshot")
+            .query(&mut connection)
+            .expect("Redis has the room");
+        assert_eq!(kept, (first, entry, entry, last.kept.write()));
+    }
+
+    #[test]
+    #[ignore = "needs redis-server"]
+    fn the_latest_state_that_is_offered_stays_whoever_comes_first() {
+        check(&[(7, 3, true), (7, 5, true)], (7, 5));
+        check(&[(7, 5, true), (7, 3, false)], (7, 5));
+        check(&[(7, 3, true), (7, 5, true), (7, 4, false), (7, 5, false)], (7, 5));
+        // Of two rooms of one name, the later was made because the earlier was lost.
+        check(&[(7, 3, true), (8, 9, false)], (7, 3));
+        check(&[(8, 9, true), (7, 3, true)], (7, 3));
+    }
+}

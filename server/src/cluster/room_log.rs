@@ -151,3 +151,55 @@ impl RoomLog for Log {
         let _ = self.sessions.send(SessionJob::KeepRemoved(session));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::ErrorKind, net::TcpListener};
+
+    use crossbeam_channel::unbounded;
+    use madang_protocol::{event::Time, room::RoomName};
+
+    use super::*;
+    use crate::room::Beginning;
+
+    #[test]
+    fn what_a_pump_hands_to_its_log_waits_for_no_connection() {
+        // A Redis that takes a connection and never answers: who made one would wait.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        silent.set_nonblocking(true).expect("it is set");
+        let address = silent.local_addr().expect("an address");
+        let redis = Redis::at(&format!("redis://{address}"), None).expect("an address");
+        let (jobs, queue) = unbounded();
+        let (follows, requests) = unbounded();
+        let (offers, offered) = unbounded();
+        let (sessions, removed) = unbounded();
+        let name = RoomName::parse("math").expect("a name");
+        let log = Log {
+            redis,
+            origin: 1,
+            place: Arc::new(LogPlace::public(&name)),
+            last_seq: Arc::default(),
+            jobs,
+            follows,
+            offers,
+            sessions,
+            ending: Arc::default(),
+            entries_kept_after: 10,
+            bytes_kept_after: 1_000,
+            room: Mutex::new(Weak::new()),
+        };
+        let snapshot = || Snapshot::first(Beginning::default(), Time::from_millis(0));
+        let seq = log.append(b"said".to_vec());
+        log.append_again(seq, b"said".to_vec());
+        log.keep(snapshot());
+        log.forget_before(snapshot());
+        log.offer(&"math".into(), snapshot());
+        log.note_removed(1);
+        log.unfollow();
+        log.end(1, &Kicks::default());
+        let handed_over = [queue.len(), requests.len(), offered.len(), removed.len()];
+        assert_eq!(handed_over, [7, 2, 1, 1], "all of it waits for other threads");
+        let connected = silent.accept().map_err(|error| error.kind());
+        assert_eq!(connected.err(), Some(ErrorKind::WouldBlock), "a connection was made");
+    }
+}
