@@ -459,6 +459,7 @@ mod tests {
             run: String::new(),
             has_offered: true,
             has_begun: true,
+            sessions_kept: None,
             known: Vec::new(),
             burials: Vec::new(),
             restored: Vec::new(),
