@@ -74,6 +74,8 @@ pub(crate) struct KeptSession {
     pub(crate) name: Arc<str>,
     /// The number of its room; 0 for a private one.
     pub(crate) room: u64,
+    /// The number of its last room before that, private ones left out; 0 if there is none.
+    pub(crate) before: u64,
     /// Whether joining and leaving are not announced.
     pub(crate) quiet: bool,
     /// Whether it is a teacher's, and whether that is a projector.
@@ -186,7 +188,8 @@ impl Store {
 
     fn sessions(&self) -> rusqlite::Result<Vec<KeptSession>> {
         let mut sessions = self.connection().prepare(
-            "SELECT session, token, name, room, quiet, teacher, watching, muted FROM session",
+            "SELECT session, token, name, room, quiet, teacher, watching, muted, before \
+             FROM session",
         )?;
         let sessions = sessions.query_map([], |row| {
             Ok(KeptSession {
@@ -200,6 +203,7 @@ impl Store {
                 muted: row.get::<_, Option<i64>>(7)?.map(|until| Mute {
                     until: Some(until).filter(|until| *until > 0).map(Time::from_millis),
                 }),
+                before: row.get::<_, i64>(8)? as u64,
                 nonces: Vec::new(),
             })
         })?;
@@ -249,7 +253,7 @@ impl Store {
             }
         }
         for (session, stays) in kept.sessions.iter_mut().zip(stays) {
-            session.nonces = stays.last_nonces(session.room, NONCES);
+            session.nonces = stays.last_nonces((session.room, session.before), NONCES);
         }
         Ok(())
     }

@@ -116,6 +116,10 @@ const STEPS: &[&str] = &[
     -- `hole`. The fact `cluster` says which cluster that is.
     CREATE TABLE archived (room INTEGER PRIMARY KEY, recorded_to INTEGER NOT NULL);
 ",
+    "
+    -- The number of the last room before the one in `room`, private ones left out; 0 if there is none.
+    ALTER TABLE session ADD COLUMN before INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// The version of the current tables.

@@ -443,8 +443,10 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
             let (session, room) = (number(*session), number(*room));
             run(
                 "INSERT OR REPLACE INTO session \
-                 (session, token, name, room, quiet, teacher, watching, muted) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (session, token, name, room, quiet, teacher, watching, muted, before) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, coalesce((SELECT \
+                    CASE WHEN room IN (0, ?4) THEN before ELSE room END \
+                    FROM session WHERE session = ?1), 0))",
                 params![session, token, &**name, room, quiet, teacher, watching, muted],
             )
         }

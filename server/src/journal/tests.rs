@@ -426,6 +426,41 @@ fn check_last_nonces(clock: i64) {
 }
 
 #[test]
+fn what_was_said_last_before_a_private_room_is_known_though_the_clock_was_set_back() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let opened = |room: u64, name: &str| Write::Opened { room, name: name.into() };
+    let is_in = |room| Write::Session {
+        session: 9,
+        token: [3; 32],
+        name: "alice".into(),
+        room,
+        quiet: false,
+        teacher: false,
+        watching: false,
+        muted: None,
+    };
+    let event = |room, event: Event, nonce| Write::Event { room, event, session: 9, nonce };
+    let left = |id| Event::Left { stamp: stamp(id), user: "alice".into(), text: None };
+    // An event's time is its id.
+    store.write(&[opened(10, "lobby"), opened(9_000, "math"), is_in(9_000)]).expect("a disk");
+    let early = [event(9_000, said(9_001, "x"), Some(1)), event(9_000, left(9_002), None)];
+    store.write(&early).expect("a disk");
+    // Writes come again and again, of the same room too.
+    store.write(&[is_in(10), is_in(10), event(10, said(11, "y"), Some(2))]).expect("a disk");
+    store.write(&[event(10, left(12), None), is_in(0), is_in(0)]).expect("a disk");
+    let last = |store: &mut Store| {
+        let session = &store.kept().expect("a database").sessions[0];
+        (session.room, session.before, session.nonces.last().copied())
+    };
+    assert_eq!(last(&mut store), (0, 10, Some((2, 11))));
+    // After a restart it is in the lobby, where it has said nothing yet.
+    store.write(&[is_in(10)]).expect("a disk");
+    assert_eq!((last(&mut store).0, last(&mut store).1), (10, 10));
+    assert_eq!(store.kept().expect("a database").sessions.len(), 1);
+}
+
+#[test]
 fn what_has_become_unfit_for_terminals_on_the_disk_is_not_read_as_it_is() {
     let scratch = Scratch::new();
     let mut store = scratch.store();

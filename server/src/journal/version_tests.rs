@@ -27,7 +27,7 @@ struct Kept {
 
 /// By version, from 1 on. When a step is added to the tables, a database of the previous version
 /// is added here.
-const KEPT: [Kept; 5] = [
+const KEPT: [Kept; 6] = [
     Kept {
         bytes: include_bytes!("fixtures/version-1.db"),
         events: [13, 7],
@@ -54,6 +54,12 @@ const KEPT: [Kept; 5] = [
     },
     Kept {
         bytes: include_bytes!("fixtures/version-5.db"),
+        events: [16, 8],
+        lesson: [1, 2],
+        is_muted: true,
+    },
+    Kept {
+        bytes: include_bytes!("fixtures/version-6.db"),
         events: [16, 8],
         lesson: [1, 2],
         is_muted: true,

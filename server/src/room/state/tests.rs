@@ -724,7 +724,7 @@ fn who_comes_in_the_place_of_an_owner_without_a_server_gets_no_more_than_a_newco
     };
     let is_full = [(Member(1), Op::Back { quiet: None, origin: 7 }), (Operator, Op::Limit(3))];
     let shared = after(private(), &is_full);
-    // There is room for one who leaves, and it passes to who was here.
+    // Who leaves makes room, and the longest there owns it now.
     let state = after(shared.clone(), &[(Member(9), join("alice"))]);
     assert!(state.member(1).is_none() && state.member(9).is_some());
     assert_eq!(state.access().owner, Some(2));
