@@ -640,7 +640,7 @@ fn a_database_of_a_newer_server_is_refused_by_its_name() {
         Program::start(command().args(["--listen", "127.0.0.1:0", "--data", text(&data)]));
     assert_eq!(refused.expect_exit(), 1);
     let error = refused.err().expect_end();
-    let why = "a newer madang-server wrote it (version 99 of the tables, this one knows 5)";
+    let why = "a newer madang-server wrote it (version 99 of the tables, this one knows 6)";
     assert!(error.contains(why), "{error}");
     assert!(fs::read(&path).expect("it is there") == database, "it was changed");
 }
