@@ -109,7 +109,8 @@ pub struct Cli {
     reach: Duration,
 
     /// Form one chat with all servers that use the same Redis or Valkey: redis://HOST, or
-    /// rediss://HOST over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD.
+    /// rediss://HOST over TLS, which trusts the system's authorities, or those in the file that
+    /// SSL_CERT_FILE names. A password is better kept in MADANG_CLUSTER_PASSWORD.
     /// With --data, this server archives the public rooms of all. See server/CLUSTER.md
     #[arg(long, env = "MADANG_CLUSTER", hide_env_values = true, value_name = "URL")]
     cluster: Option<String>,

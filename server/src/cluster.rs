@@ -66,6 +66,7 @@ mod uplink;
 mod hearer;
 mod archivist;
 mod guard;
+mod explanation;
 mod kicks;
 mod leases;
 mod link;

@@ -8,6 +8,7 @@ use madang_tests::{TestClient, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
 
 mod archive;
+mod failover;
 mod lessons;
 mod metrics;
 mod names;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener},
     os::unix::net::UnixStream,
     path::Path,
     path::PathBuf,
@@ -13,7 +14,7 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 
-use crate::{DEADLINE, program::TestFolder};
+use crate::{DEADLINE, authority::Pair, program::TestFolder};
 
 /// A running Redis that saves its data on disk. Dropping it ends it.
 pub struct TestRedis {
@@ -21,6 +22,8 @@ pub struct TestRedis {
     folder: TestFolder,
     /// Where it also listens, on all addresses; 0: nowhere.
     port: u16,
+    /// The rest of its settings, as arguments.
+    settings: Vec<String>,
 }
 
 impl TestRedis {
@@ -41,9 +44,50 @@ impl TestRedis {
     /// As [`start`](Self::start) does.
     #[track_caller]
     pub fn start_at(port: u16) -> TestRedis {
+        TestRedis::start_in(TestFolder::new(), port, Vec::new())
+    }
+
+    /// Starts one that takes connections over TLS at this port, with this certificate, and asks
+    /// clients for none.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start) does.
+    #[track_caller]
+    pub fn start_with_tls(port: u16, pair: &Pair) -> TestRedis {
         let folder = TestFolder::new();
-        let process = launch(&folder, port);
-        let redis = TestRedis { process, folder, port };
+        let files = pair.write(&folder);
+        let [certificate, key] = [files.certificate, files.key].map(|it| it.display().to_string());
+        let port = port.to_string();
+        let tls = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+        // It wants an authority, even if it trusts no client.
+        let unused = ["--tls-ca-cert-file", &certificate, "--tls-auth-clients", "no"];
+        let settings = [tls.as_slice(), &unused].concat();
+        TestRedis::start_in(folder, 0, settings.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Starts a replica of the Redis at a port of this machine, itself at another; returns once it
+    /// has what that one has.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start) does, or if it does not get that.
+    #[track_caller]
+    pub fn start_replica(port: u16, primary: u16) -> TestRedis {
+        let settings = ["--replicaof".to_owned(), format!("127.0.0.1 {primary}")];
+        let replica = TestRedis::start_in(TestFolder::new(), port, settings.to_vec());
+        let deadline = Instant::now() + DEADLINE;
+        while !replica.ask("INFO replication").contains("master_link_status:up") {
+            assert!(Instant::now() < deadline, "the replica has no primary");
+            thread::sleep(Duration::from_millis(5));
+        }
+        replica
+    }
+
+    #[track_caller]
+    fn start_in(folder: TestFolder, port: u16, settings: Vec<String>) -> TestRedis {
+        let process = launch(&folder, port, &settings);
+        let redis = TestRedis { process, folder, port, settings };
         redis.wait_until_it_answers();
         redis
     }
@@ -155,7 +199,7 @@ impl TestRedis {
     /// If it does not answer again.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.process = launch(&self.folder, self.port);
+        self.process = launch(&self.folder, self.port, &self.settings);
         self.wait_until_it_answers();
     }
 
@@ -259,6 +303,17 @@ impl Drop for TestRedis {
     }
 }
 
+/// A port of the loopback address that nobody listens at.
+///
+/// # Panics
+///
+/// If there is none.
+#[track_caller]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
 fn copy_files(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("a file");
@@ -273,12 +328,15 @@ fn copy_files(from: &Path, to: &Path) {
 }
 
 #[track_caller]
-fn launch(folder: &TestFolder, port: u16) -> Child {
+fn launch(folder: &TestFolder, port: u16, settings: &[String]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "0.0.0.0", "--protected-mode", "no"])
         .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         // Tests look for words in its files.
         .args(["--rdbcompression", "no"])
+        // Nor does a replica wait for others.
+        .args(["--repl-diskless-sync-delay", "0"])
+        .args(settings)
         .arg("--unixsocket")
         .arg(folder.path().join("socket"))
         .arg("--dir")

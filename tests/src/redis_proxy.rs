@@ -41,7 +41,8 @@ pub struct RedisProxy {
 }
 
 struct Shared {
-    redis: PathBuf,
+    /// The socket of the Redis that new connections lead to.
+    redis: Mutex<PathBuf>,
     path: Mutex<Path>,
     /// Both ends of each connection.
     connections: Mutex<Vec<[UnixStream; 2]>>,
@@ -59,7 +60,7 @@ impl RedisProxy {
         let folder = TestFolder::new();
         let listener = UnixListener::bind(folder.path().join("socket")).expect("a new folder");
         let shared = Arc::new(Shared {
-            redis: redis.socket(),
+            redis: Mutex::new(redis.socket()),
             path: Mutex::new(Path::Open),
             connections: Mutex::default(),
             is_over: AtomicBool::new(false),
@@ -86,6 +87,11 @@ impl RedisProxy {
     pub fn cut(&self) {
         self.shared.cut();
     }
+
+    /// Leads new connections to another Redis. Those that there are stay.
+    pub fn lead_to(&self, redis: &TestRedis) {
+        *self.shared.lock_redis() = redis.socket();
+    }
 }
 
 impl Drop for RedisProxy {
@@ -102,6 +108,10 @@ impl Shared {
         self.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_redis(&self) -> MutexGuard<'_, PathBuf> {
+        self.redis.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn accept(self: &Arc<Self>, listener: &UnixListener) {
         while let Ok((server, _)) = listener.accept() {
             if self.is_over.load(Ordering::Relaxed) {
@@ -109,7 +119,8 @@ impl Shared {
             }
             // Without Redis, or on a cut path, the server sees its connection end.
             let is_cut = *self.lock_path() == Path::Cut;
-            if let (false, Ok(redis)) = (is_cut, UnixStream::connect(&self.redis)) {
+            let redis = UnixStream::connect(&*self.lock_redis());
+            if let (false, Ok(redis)) = (is_cut, redis) {
                 // An error means that no descriptor is left.
                 let _ = self.carry(&server, &redis);
             }

@@ -91,6 +91,14 @@ pub enum ClusterError {
         /// What happened.
         cause: String,
     },
+    /// It answers, and refuses what the server needs.
+    #[error("failed to use Redis at {address}: {cause}")]
+    Refused {
+        /// The address, without the password.
+        address: String,
+        /// What is wrong, and what to do.
+        cause: String,
+    },
     /// This Redis lacks a feature that is needed.
     #[error("Redis {version} is too old: 6.2 is needed, or Valkey")]
     Version {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use redis::{
-    Client, Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError,
-    RedisResult, io::tcp::TcpSettings,
+    Client, Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
+    RedisError, RedisResult, io::tcp::TcpSettings,
 };
 
-use super::{ClusterConfig, ClusterError};
+use super::{ClusterConfig, ClusterError, explanation};
 
 /// How long connecting may take, and each answer afterwards.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,7 +44,18 @@ impl Redis {
 
     /// The error message for a failure before the start.
     pub(super) fn unreachable(&self, cause: &RedisError) -> ClusterError {
-        ClusterError::Unreachable { address: self.address.clone(), cause: cause.to_string() }
+        let is_tls =
+            matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
+        let address = self.address.clone();
+        let is_refused = matches!(
+            cause.kind(),
+            ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed
+        );
+        let cause = explanation::explain_first(cause, is_tls);
+        match is_refused {
+            true => ClusterError::Refused { address, cause },
+            false => ClusterError::Unreachable { address, cause },
+        }
     }
 
     /// Connects. Every request on the connection is answered within [`PATIENCE`], or fails.

@@ -11,7 +11,7 @@ use redis::{Connection, RedisResult};
 
 use super::{
     hearer::announce_orders,
-    keys::{self, BURIALS, RoomKeys, SERVERS},
+    keys::{self, BURIALS, RoomKeys, SERVERS, wake_channel},
     link::Link,
     orders::{self, OrderBook},
     restoring::{self, OfferedState},
@@ -54,6 +54,7 @@ pub(super) struct Gathering {
 impl Gathering {
     /// A connection leads to this run.
     pub(super) fn come_to(&mut self, run: String) {
+        self.link.keep_to(&run);
         if self.run != run {
             (self.has_offered, self.has_begun) = (false, false);
             self.sessions_kept = None;
@@ -76,7 +77,9 @@ impl Gathering {
             return Ok(true);
         }
         if !self.has_offered && !self.link.hears_run(&self.run) {
-            // A room may still hear what the last run has published, and offers that next time.
+            // A room may still hear what the last run has published, and offers that next time. If the
+            // hearer's Redis has become a replica of this one, this wakes it.
+            redis::cmd("PUBLISH").arg(wake_channel(self.origin)).arg("").exec(connection)?;
             return Ok(true);
         }
         if !self.has_offered {

@@ -175,7 +175,7 @@ impl Hearer {
         let known: Vec<String> = self.followed.keys().cloned().collect();
         known.iter().try_for_each(|channel| self.refill(channel, &mut reading))?;
         self.is_away = false;
-        while !self.is_stopped() {
+        while !self.is_stopped() && !self.link.is_left_behind() {
             if self.lag.compared.elapsed() >= QUIET {
                 self.lag.compare_clocks(&mut reading)?;
             }

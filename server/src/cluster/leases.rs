@@ -23,6 +23,7 @@ use redis::{Connection, ErrorKind, RedisResult, Script};
 
 use super::{
     connection::{PATIENCE, Redis},
+    explanation::explain,
     gathering::Gathering,
     guard::guarded,
     keys::{self, BURIALS, RoomKeys, SERVERS},
@@ -215,10 +216,13 @@ impl Keeper {
         let pause = self.lease.timing.lease / RENEWALS;
         // How many servers the operator knows of; none while Redis can't be used.
         let mut told = Some(self.lease.link.servers());
+        // What the operator knows of why.
+        let mut known = None;
         loop {
             let panicked = || Err((ErrorKind::Client, "a panic").into());
             match guarded("renewing the lease", || self.renew()).unwrap_or_else(panicked) {
                 Ok(true) => {
+                    known = None;
                     let servers = self.lease.link.servers();
                     if self.gathering.has_begun && told.replace(servers) != Some(servers) {
                         self.tell(|server| server.linked(servers));
@@ -233,8 +237,13 @@ impl Keeper {
                 Err(error) => {
                     (self.connection, self.steady) = (None, None);
                     self.lease.link.note_away();
-                    if told.take().is_some() {
-                        self.tell(|server| server.redis_away(&error.to_string()));
+                    // Redis may be gone first, and then another one in its place refuse to write.
+                    let reason = explain(&error);
+                    let is_news = reason.is_some() && reason != known;
+                    if told.take().is_some() || is_news {
+                        let text = reason.clone().unwrap_or_else(|| error.to_string());
+                        self.tell(|server| server.redis_away(&text));
+                        known = reason;
                     }
                 }
             }

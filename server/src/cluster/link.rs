@@ -15,9 +15,9 @@ pub(super) struct Link {
     servers: AtomicUsize,
     /// Whether the others have taken it for dead.
     is_fenced: AtomicBool,
-    /// The run of Redis that the hearer is connected to, and the one that this server has offered
-    /// what it has.
-    runs: Mutex<[String; 2]>,
+    /// The run of Redis that the hearer is connected to, the one that this server has offered what it
+    /// has, and the one that the keeper is connected to.
+    runs: Mutex<[String; 3]>,
     /// Sent to when the hearer comes to another run.
     other_run: Sender<()>,
     comes_to_run: Receiver<()>,
@@ -78,6 +78,18 @@ impl Link {
     /// Whether that is this run.
     pub(super) fn hears_run(&self, run: &str) -> bool {
         self.runs.lock()[0] == run
+    }
+
+    /// The keeper is connected to this run.
+    pub(super) fn keep_to(&self, run: &str) {
+        run.clone_into(&mut self.runs.lock()[2]);
+    }
+
+    /// Whether the keeper is connected to another run than the hearer: a primary that has become a
+    /// replica ends no connection, and repeats what its own primary publishes.
+    pub(super) fn is_left_behind(&self) -> bool {
+        let runs = self.runs.lock();
+        !runs[2].is_empty() && runs[2] != runs[0]
     }
 
     /// This run has been offered what rooms have.

@@ -28,6 +28,8 @@ mod cluster_proxy;
 mod cluster_partition;
 #[cfg(target_os = "linux")]
 mod cluster_archive;
+#[cfg(target_os = "linux")]
+mod cluster_tls;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;

@@ -16,7 +16,7 @@ use super::{Cluster, expect_said, join, names::login_once_free, next, node, say}
 /// Expects that a client is told of what was lost, and hears this, in any order, under ids that
 /// follow each other, above `last`; returns them.
 #[track_caller]
-fn expect_told_and_said(client: &mut TestClient, text: &str, last: u64) -> [u64; 2] {
+pub(super) fn expect_told_and_said(client: &mut TestClient, text: &str, last: u64) -> [u64; 2] {
     let is_it = |event: &Value| match event["type"].as_str() {
         Some("announced") => event["text"] == Notice::ServersRestored.text(Lang::Ko),
         Some("said") => event["text"] == text,
@@ -36,7 +36,7 @@ fn expect_told_and_said(client: &mut TestClient, text: &str, last: u64) -> [u64;
 
 /// What is in the room's history: ids and texts.
 #[track_caller]
-fn history(client: &mut TestClient) -> Vec<(u64, String)> {
+pub(super) fn history(client: &mut TestClient) -> Vec<(u64, String)> {
     client.send_json(json!({"type": "history", "nonce": "h"}));
     let events: Value = next(client, "history")["events"].clone();
     let events = events.as_array().expect("events").iter();
