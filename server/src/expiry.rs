@@ -39,8 +39,8 @@ pub(crate) enum Due {
     Room(Weak<Room>),
     /// The rooms that several servers share are looked after.
     Shared,
-    /// An owner's mute until this time ends.
-    Mute(Weak<Room>, u64, Time),
+    /// The mute of a session in a room until this time ends.
+    Mute(Weak<Room>, (u64, Muter), Time),
     /// The operator's mute until this time ends.
     OperatorsMute(Weak<Session>, Time),
     /// The operator's mute of everyone until this time ends.
@@ -77,7 +77,10 @@ impl Deadline for Due {
             Due::Session(session, _) => (0, session.as_ptr().addr(), 0),
             Due::HandedOver(room, session) => (14, room.as_ptr().addr(), *session as usize),
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
-            Due::Mute(room, session, _) => (2, room.as_ptr().addr(), *session as usize),
+            Due::Mute(room, (session, muter), _) => {
+                let kind = if *muter == Muter::Owner { 2 } else { 15 };
+                (kind, room.as_ptr().addr(), *session as usize)
+            }
             Due::OperatorsMute(session, _) => (3, session.as_ptr().addr(), 0),
             Due::MuteOfAll(_) => (8, 0, 0),
             Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
@@ -187,7 +190,7 @@ impl Shared {
             let status = room.status();
             for (session, until) in status.timed_mutes {
                 let at = Instant::now() + until.since(clock::now());
-                self.end_mute_at(at, until, &room, session);
+                self.end_mute_at(at, until, &room, (session, Muter::Owner));
             }
             let owner = status.access.owner;
             match status.empty_since {
@@ -228,9 +231,8 @@ impl Shared {
                 self.tend_shared_rooms();
                 self.look_after_shared_rooms();
             }
-            Due::Mute(room, session, until) => {
+            Due::Mute(room, (session, muter), until) => {
                 if let Some(room) = room.upgrade() {
-                    let muter = Muter::Owner;
                     let _ = room.act_now(By::Time, Op::MuteOver { session, muter, until });
                 }
             }

@@ -52,6 +52,8 @@ pub(crate) enum Brought {
     NotElsewhere,
     /// The session, which is this server's from now on.
     Session(Box<StoredSession>),
+    /// The same, but its server is gone: what it was told since, its room knows.
+    Orphan(Box<StoredSession>),
     /// It has ended; its number.
     Ended(u64),
 }
@@ -215,7 +217,10 @@ impl Sessions {
             }
             let (from, until) = (record.origin, Instant::now() + PATIENCE);
             if self.ask(until, |answer| SessionJob::Take { hash, from, until, answer })? {
-                return Ok(record.open(token));
+                return Ok(match record.open(token) {
+                    Brought::Session(stored) => Brought::Orphan(stored),
+                    other => other,
+                });
             }
         }
         Err(Unreachable)

@@ -19,7 +19,7 @@ use crate::{
     admission::{allowance::AddressAllowance, bans::Bans, spoken::SpokenWords},
     doors::Doors,
     metrics::Metrics,
-    room::{Room, directory::Rooms},
+    room::{Muter, Room, directory::Rooms},
     session::{Session, user_manager::UserManager},
 };
 
@@ -67,8 +67,8 @@ pub(crate) trait Services {
     /// Ends a room once it has been empty for long enough.
     fn end_when_empty(&self, room: &Arc<Room>);
 
-    /// Schedules the end of an owner's mute.
-    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: u64);
+    /// Schedules the end of a mute in a room, of the session with this number.
+    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, muted: (u64, Muter));
 
     /// Schedules the end of an operator's mute.
     fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>);

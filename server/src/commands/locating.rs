@@ -10,7 +10,10 @@ use super::{
     chat::Chat,
     elsewhere::{Finding, Findings, Inquiry, Profile},
 };
-use crate::{room::Bearer, session::Session};
+use crate::{
+    room::{Bearer, Room},
+    session::Session,
+};
 
 /// Somebody on any of the servers.
 pub(crate) enum Located {
@@ -75,21 +78,28 @@ impl Caller<'_> {
     }
 
     /// A member of the caller's room whom nobody else knows: its server is gone, and it may come back
-    /// to another.
+    /// to another. The operator finds it in any room that is open here.
     ///
     /// # Errors
     ///
     /// The refusal for this reason, if there is none of this name.
-    pub(crate) fn absent(&self, name: &UserName, otherwise: Notice<'_>) -> Result<Bearer, Reply> {
-        let room = match self.standing {
-            Standing::Member(member) => member.room,
-            Standing::Operator(room) => Some(room),
-            Standing::Newcomer => None,
+    pub(crate) fn absent(
+        &self,
+        name: &UserName,
+        otherwise: Notice<'_>,
+    ) -> Result<(Arc<Room>, Bearer), Reply> {
+        let rooms = match self.standing {
+            _ if self.chat.elsewhere.is_none() => Vec::new(),
+            Standing::Member(member) => member.room.cloned().into_iter().collect(),
+            Standing::Operator(_) => self.chat.rooms.all(),
+            Standing::Newcomer => Vec::new(),
         };
-        let bearers = room.filter(|_| self.chat.elsewhere.is_some()).map(|room| room.bearers());
-        let mut bearers = bearers.and_then(Result::ok).unwrap_or_default().into_iter();
         let spelling = name.spelling();
-        let found = bearers.find(|bearer| bearer.user.spelling() == spelling);
+        let found = rooms.into_iter().find_map(|room| {
+            let mut bearers = room.bearers().unwrap_or_default().into_iter();
+            let found = bearers.find(|bearer| bearer.user.spelling() == spelling);
+            found.map(|bearer| (room, bearer))
+        });
         found.ok_or_else(|| self.refuse(&otherwise))
     }
 
@@ -106,7 +116,7 @@ impl Caller<'_> {
     ) -> Result<u64, Reply> {
         match found {
             Ok(found) => Ok(found.number()),
-            Err(notice) => self.absent(name, notice).map(|bearer| bearer.session),
+            Err(notice) => self.absent(name, notice).map(|(_, bearer)| bearer.session),
         }
     }
 

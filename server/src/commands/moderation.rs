@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock,
-    room::{By, Op, log::Unreachable, refusal::Refusal},
+    room::{Bearer, By, Muter, Op, log::Unreachable, refusal::Refusal},
     session::{Mute, Session},
 };
 
@@ -39,9 +39,15 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let other = match caller.find_anywhere(target) {
         Ok(other) => other,
         Err(notice) => {
-            let absent = caller.absent(target, notice)?;
+            let (room, absent) = caller.absent(target, notice)?;
             let done = Done::Kicked { user: target.as_str(), seconds };
-            let result = caller.act(Op::Kick { session: absent.session, seconds });
+            let op = Op::Kick { session: absent.session, seconds };
+            let result = match caller.standing {
+                Standing::Operator(_) => room.act(By::Operator, op),
+                _ => caller.act(op),
+            };
+            // If nobody is left, no leaving would do this.
+            chat.services.end_when_empty(&room);
             if result.is_ok() {
                 lesson::leave_from(&chat, &absent);
             }
@@ -143,11 +149,22 @@ pub(super) fn mute(
         let session = caller.number_of(target, other)?;
         let result = caller.act(Op::Mute { session, mute, seconds });
         if let (Ok(()), Some((at, until)), Some(room)) = (&result, over_at(mute), member.room) {
-            chat.services.end_mute_at(at, until, room, session);
+            chat.services.end_mute_at(at, until, room, (session, Muter::Owner));
         }
         return Ok(caller.settle(result, done));
     }
-    let other = other.map_err(|notice| caller.refuse(&notice))?;
+    let other = match other {
+        Ok(other) => other,
+        Err(notice) => {
+            // Their room keeps the mute until they come back, and they take it along from there.
+            let (room, Bearer { session, .. }) = caller.absent(target, notice)?;
+            let result = room.act(By::Operator, Op::Mute { session, mute, seconds });
+            if let (Ok(()), Some((at, until))) = (&result, over_at(mute)) {
+                chat.services.end_mute_at(at, until, &room, (session, Muter::Operator));
+            }
+            return Ok(caller.settle(result, done));
+        }
+    };
     let op = Op::Mute { session: other.number(), mute, seconds };
     match other {
         Located::Here(other) => {
@@ -198,7 +215,13 @@ pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
         };
         return Ok(caller.settle(result, done));
     }
-    let other = other.map_err(|notice| caller.refuse(&notice))?;
+    let other = match other {
+        Ok(other) => other,
+        Err(notice) => {
+            let (room, Bearer { session, .. }) = caller.absent(target, notice)?;
+            return Ok(caller.settle(room.act(By::Operator, Op::Unmute { session }), done));
+        }
+    };
     let op = Op::Unmute { session: other.number() };
     let other = match other {
         Located::Here(session) => session,

@@ -30,7 +30,7 @@ use crate::{
     dialect::Form,
     doors::Doors,
     metrics::Metrics,
-    room::{Beginning, Coming, Context, Greeting, Room, directory::Rooms},
+    room::{Beginning, Coming, Context, Greeting, Muter, Room, directory::Rooms},
     session::{
         Session,
         user_manager::{AwayLimits, UserManager},
@@ -68,7 +68,7 @@ impl Services for Asked {
         self.note(format!("end {} when empty", room.name));
     }
 
-    fn end_mute_at(&self, _: Instant, _: Time, _: &Arc<Room>, _: u64) {
+    fn end_mute_at(&self, _: Instant, _: Time, _: &Arc<Room>, _: (u64, Muter)) {
         self.note("end the mute of a member".into());
     }
 

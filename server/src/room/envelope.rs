@@ -15,7 +15,7 @@ use crate::{
     close_reason::CloseReason,
     delivery::outbox::Outbox,
     dialect::answer::Answer,
-    session::{Hidden, Session},
+    session::{Hidden, Mute, Session},
     sync::Sender,
 };
 
@@ -212,4 +212,6 @@ pub(crate) struct Bearer {
     pub(crate) user: UserName,
     /// The server that it is, or was last, connected to.
     pub(crate) origin: u64,
+    /// The operator's mute.
+    pub(crate) muted: Option<Mute>,
 }

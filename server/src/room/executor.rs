@@ -273,6 +273,7 @@ impl Executor {
                     session: it.session,
                     user: it.user.clone(),
                     origin: it.origin,
+                    muted: it.muted,
                 });
                 // The requester is waiting for it.
                 let _ = told.send(bearers.collect());

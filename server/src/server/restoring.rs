@@ -19,7 +19,7 @@ use crate::{
     expiry::Due,
     journal::kept::{KeptAttended, KeptRoom, KeptSession, Leftover},
     room::{
-        Awaited, Beginning, By, LostIds, Op, Room,
+        Awaited, Beginning, By, LostIds, Muter, Op, Room,
         lesson::{Asker, Lesson, LessonOp, class::Attended, state::LessonState, timer_dues},
         recorder::Recorder,
     },
@@ -196,7 +196,7 @@ impl Shared {
     ) {
         for (session, until) in mutes {
             if let Some(session) = sessions.get(&session) {
-                self.end_mute_at(instant(until), until, room, session.number);
+                self.end_mute_at(instant(until), until, room, (session.number, Muter::Owner));
             }
         }
     }

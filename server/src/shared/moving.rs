@@ -139,6 +139,11 @@ impl Shared {
                 self.drop_moved(token);
                 self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
             }
+            Ok(Brought::Orphan(mut stored)) => {
+                self.drop_moved(token);
+                self.catch_up(&mut stored)?;
+                self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
+            }
             // Its room says whether it can go on.
             Err(_) if is_here => Ok(true),
             Err(_) => Err(Notice::Unavailable),
@@ -154,6 +159,25 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Has a session know whether the operator has muted it since its server is gone.
+    ///
+    /// # Errors
+    ///
+    /// If its room can't be reached.
+    fn catch_up(&self, stored: &mut StoredSession) -> Result<(), Notice<'static>> {
+        for name in &stored.rooms {
+            let Some(room) = self.reach_named(name).map_err(rooms::not_made)? else { continue };
+            let bearers = room.bearers().unwrap_or_default();
+            if let Some(bearer) = bearers.iter().find(|bearer| bearer.session == stored.number) {
+                // Its room may not have been told yet of a mute of everyone.
+                let of_all = self.users.mute_of_all().and_then(|(mute, _)| mute);
+                stored.muted = bearer.muted.or(of_all);
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn take_in(

@@ -20,7 +20,7 @@ use crate::{
     },
     expiry::Due,
     journal::transcript::Heading,
-    room::Room,
+    room::{Muter, Room},
     session::Session,
 };
 
@@ -51,8 +51,8 @@ impl Services for Shared {
         self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
     }
 
-    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: u64) {
-        let due = Due::Mute(Arc::downgrade(room), session, until);
+    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, muted: (u64, Muter)) {
+        let due = Due::Mute(Arc::downgrade(room), muted, until);
         self.timekeeper.schedule(at, due);
     }
 

@@ -366,3 +366,74 @@ fn a_reply_finds_its_way_whoever_has_moved_to_another_server() {
     let refusal = command(&mut bob.client, "/reply gone", "error");
     assert_eq!(refusal["text"], Notice::NoWhisper.text(Lang::Ko));
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_operator_mutes_members_whose_server_is_gone_and_they_take_it_along() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[1].login_json("alice");
+    let mut bob = Member::login(&cluster.nodes[0], "bob");
+    let mut carol = Member::login(&cluster.nodes[0], "carol");
+    cluster.nodes[0].operate("/mute carol");
+    while next(&mut alice, "muted")["user"] != "carol" {}
+    join(&mut bob.client, "math");
+    cluster.nodes[0].stop();
+    // The room of one of them is open here only when somebody is in it.
+    let mut dave = cluster.nodes[1].login_json("dave");
+    join(&mut dave, "math");
+    cluster.nodes[1].operate("/mute bob");
+    assert_eq!(next(&mut dave, "muted")["user"], "bob");
+    cluster.nodes[1].operate("/unmute carol");
+    assert_eq!(next(&mut alice, "unmuted")["user"], "carol");
+    (bob.last, carol.last) = (0, 0);
+    bob.resume(&cluster.nodes[1], "math", 0);
+    say(&mut bob.client, "refused");
+    assert_eq!(next(&mut bob.client, "error")["code"], "muted");
+    join(&mut bob.client, "lobby");
+    say(&mut bob.client, "refused, too");
+    assert_eq!(next(&mut bob.client, "error")["code"], "muted");
+    carol.resume(&cluster.nodes[1], "lobby", 0);
+    say(&mut carol.client, "free");
+    expect_said(&mut alice, "free");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_operators_mute_of_a_member_whose_server_is_gone_ends_on_time() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[1].login_json("alice");
+    let mut bob = Member::login(&cluster.nodes[0], "bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    cluster.nodes[0].stop();
+    cluster.nodes[1].operate("/mute bob 1s");
+    assert_eq!(next(&mut alice, "muted")["user"], "bob");
+    assert_eq!(next(&mut alice, "unmuted")["user"], "bob");
+    bob.last = 0;
+    bob.resume(&cluster.nodes[1], "lobby", 0);
+    say(&mut bob.client, "free");
+    expect_said(&mut alice, "free");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_operator_kicks_members_whose_server_is_gone_and_from_the_lobby_their_session_is_over() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[1].login_json("alice");
+    let mut bob = Member::login(&cluster.nodes[0], "bob");
+    let mut carol = Member::login(&cluster.nodes[0], "carol");
+    while next(&mut alice, "joined")["user"] != "carol" {}
+    join(&mut carol.client, "math");
+    join(&mut alice, "math");
+    let mut dave = cluster.nodes[1].login_json("dave");
+    cluster.nodes[0].stop();
+    cluster.nodes[1].operate("/kick carol");
+    assert_eq!(next(&mut alice, "kicked")["user"], "carol");
+    cluster.nodes[1].operate("/kick bob");
+    assert_eq!(next(&mut dave, "kicked")["user"], "bob");
+    (bob.last, carol.last) = (0, 0);
+    let welcome = carol.resume(&cluster.nodes[1], "math", 0);
+    assert_eq!(welcome["removed"]["room"], "math", "{welcome}");
+    bob.present_to(&cluster.nodes[1], "lobby", 0);
+    assert_eq!(next(&mut bob.client, "bye")["reason"], "kicked");
+    bob.client.expect_closed();
+}
