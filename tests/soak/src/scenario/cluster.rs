@@ -376,9 +376,13 @@ impl Cluster<'_> {
         self.paths.iter().for_each(|path| path.set(Path::Open));
         self.redis.start_again();
         self.wait_until_everybody_is_heard()?;
-        // Once the burials are over that the servers have restored, an emptied one knows no other
-        // dead.
-        self.wait("bury the dead", || self.redis.keys("madang:burials").is_empty())?;
+        // Once all others are declared dead, again if that was lost, and the burials are over that the
+        // servers have restored, an emptied one knows no other dead.
+        let alive = format!(":{SERVERS}\r\n");
+        self.wait("bury the dead", || {
+            self.redis.ask("HLEN madang:servers") == alive
+                && self.redis.keys("madang:burials").is_empty()
+        })?;
         self.ended = self.dead();
         Ok(())
     }
