@@ -163,7 +163,8 @@ mod tests {
 
     /// What a client is sent that presents the token on the server `users`.
     fn resumed(users: &UserManager, stored: &StoredSession, received: u64) -> String {
-        let (session, _) = users.revive(stored, "token", received).expect("its name is free");
+        let session = users.revive(stored, "token", received);
+        users.insert_away(&session).expect("its name is free");
         let (socket, outbox) = connect(7, Form::JSON);
         session.attach(outbox, Vec::new(), received);
         socket.text()
@@ -179,11 +180,13 @@ mod tests {
         alice.note_nonce("n1");
         alice.change_lang(Lang::Ko);
         let stored = moved(&alice, Vec::new());
-        let (revived, _) = there.revive(&stored, "token", 0).expect("its name is free");
+        let revived = there.revive(&stored, "token", 0);
+        there.insert_away(&revived).expect("its name is free");
         assert_eq!(revived.stored(vec!["lobby".into()], vec![]), stored);
         assert_eq!((revived.number, revived.knows_nonce("n1")), (alice.number, Some(None)));
         assert!(there.take_over("token", 2, std::time::Duration::ZERO, |_| {}).is_ok());
-        assert!(there.revive(&stored, "token", 0).is_none(), "it is there");
+        let again = there.revive(&stored, "token", 0);
+        assert!(there.insert_away(&again).is_none(), "it is there");
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Teachers {
             return;
         }
         let mut sessions = self.sessions.lock();
-        sessions.retain(|it| it.upgrade().is_some_and(|it| it.number != session.number));
+        sessions.retain(|it| it.upgrade().is_some_and(|it| !std::ptr::eq(&*it, session)));
         self.count.store(sessions.len(), Ordering::Relaxed);
     }
 

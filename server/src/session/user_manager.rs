@@ -95,22 +95,25 @@ impl UserManager {
     /// Restores a session from before a restart, without a connection. Returns it and since
     /// when it waits; `None` if its name is in use.
     pub(crate) fn restore(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
-        self.insert_away(session.restored())
+        let budget = self.table.lock().whispers.clone();
+        let session = session.restored().hashing_nonces_by(self.nonce_key).keeping_within(budget);
+        let session = Arc::new(session);
+        let since = self.insert_away(&session)?;
+        Some((session, since))
     }
 
-    /// Adds a session without a connection, unless its name is in use.
-    fn insert_away(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
+    /// Adds a session without a connection; returns since when it waits, `None` if its name is in
+    /// use.
+    pub(crate) fn insert_away(&self, session: &Arc<Session>) -> Option<Instant> {
         let now = Instant::now();
         let keys = session.name().keys();
         let mut table = self.table.lock();
-        let session = session.hashing_nonces_by(self.nonce_key);
-        let session = Arc::new(session.keeping_within(table.whispers.clone()));
         if keys.iter().any(|key| table.names.contains_key(key)) {
             return None;
         }
         table.insert(keys, session.clone(), Holder::Nobody(now));
         table.away += 1;
-        Some((session, now))
+        Some(now)
     }
 
     /// Claims a name for a new session held by `connection`.

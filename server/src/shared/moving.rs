@@ -205,10 +205,7 @@ impl Shared {
         }
         let owned = stored.owned.iter().map(|name| self.reach_named(name));
         let owned: Vec<Option<Arc<Room>>> = owned.collect::<Result<_, _>>()?;
-        let Some((session, since)) = self.users.revive(stored, token, received) else {
-            tracing::warn!("the name of a session from another server is in use here");
-            return Ok(false);
-        };
+        let session = self.users.revive(stored, token, received);
         match is_in {
             Some(room) => _ = session.enter(room.number),
             None if session.removal().is_none() => session.note_removal(removal.as_ref()),
@@ -222,6 +219,12 @@ impl Shared {
             self.users.teachers.make(&session);
         }
         session.watch(stored.is_watching);
+        // Whole, for another server may ask for it at once.
+        let Some(since) = self.users.insert_away(&session) else {
+            tracing::warn!("the name of a session from another server is in use here");
+            self.users.teachers.end(&session);
+            return Ok(false);
+        };
         if let Some(until) = stored.muted.and_then(|mute| mute.until) {
             let now = Instant::now();
             let at = now.checked_add(until.since(clock::now())).unwrap_or(now);

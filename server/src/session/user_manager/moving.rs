@@ -23,19 +23,19 @@ pub(crate) enum GivenAway {
 }
 
 impl UserManager {
-    /// Takes in a session of another server, without a connection, whose client has sent its
-    /// token and has received the private events up to `received`. Returns it and since when it
-    /// waits; `None` if its name is in use here.
+    /// A session of another server, whose client has sent its token and has received the private
+    /// events up to `received`. It is [added](Self::insert_away) once it is whole: from then on,
+    /// another server may ask for it.
     pub(crate) fn revive(
         &self,
         stored: &StoredSession,
         token: &str,
         received: u64,
-    ) -> Option<(Arc<Session>, Instant)> {
+    ) -> Arc<Session> {
         let budget = self.table.lock().whispers.clone();
         let session = stored.revive(token, received).keeping_within(budget);
         stored.refill(&session);
-        self.insert_away(session)
+        Arc::new(session.hashing_nonces_by(self.nonce_key))
     }
 
     /// Whether there is a session with this token.
