@@ -330,7 +330,7 @@ impl Executor {
         let member = by.session().and_then(|session| self.state.member(session));
         let is_elsewhere = member.is_some_and(|member| member.origin != logged.heard_from);
         match op {
-            Op::Join { .. } | Op::Back { .. } => Ok(()),
+            Op::Join { .. } | Op::Arrive { .. } => Ok(()),
             _ if is_elsewhere => Err(Refusal::NoMember),
             _ => Ok(()),
         }

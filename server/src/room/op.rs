@@ -90,10 +90,16 @@ pub(crate) enum Op {
     Move,
     /// The requester has lost its connection.
     Away,
-    /// The requester has another connection, perhaps on another machine.
+    /// The requester has another connection, on the same machine.
     Back {
         quiet: Option<Quiet>,
-        /// The server of that connection, if several share the room; otherwise 0.
+        /// The server, if several share the room; otherwise 0.
+        origin: u64,
+    },
+    /// The requester's session has come to another machine.
+    Arrive {
+        quiet: Option<Quiet>,
+        /// The server that has it now.
         origin: u64,
     },
     /// The requester sends these messages, except those already sent under the same nonces.

@@ -192,8 +192,8 @@ impl Shared {
         for name in &stored.rooms {
             let Some(room) = self.reach_named(name)? else { continue };
             // From now on, this server speaks for it there, and ends it if nobody comes.
-            let back = Op::Back { quiet: stored.quiet, origin };
-            match room.act(By::Member(stored.number), back) {
+            let arrive = Op::Arrive { quiet: stored.quiet, origin };
+            match room.act(By::Member(stored.number), arrive) {
                 Ok(()) => {
                     is_in = Some(room);
                     break;

@@ -81,7 +81,11 @@ impl State {
                 let (session, _) = self.requester(by)?;
                 facts.note(Change::Away { session });
             }
-            Op::Back { quiet, origin } => {
+            // The session has moved on before this connection was heard of.
+            Op::Back { origin, .. } if self.origin_of(by) != Some(origin) => {
+                return Err(Refusal::NoMember);
+            }
+            Op::Back { quiet, origin } | Op::Arrive { quiet, origin } => {
                 let (session, _) = self.requester(by)?;
                 facts.note(Change::Back { session, quiet, origin });
             }
@@ -361,6 +365,11 @@ impl State {
             let change = Change::Unmuted { session, user, muter, by };
             if is_told { facts.tell(change) } else { facts.note(change) }
         }
+    }
+
+    /// The server of the requester, if it is a member.
+    fn origin_of(&self, by: By) -> Option<u64> {
+        Some(self.member(by.session()?)?.origin)
     }
 
     /// The requester's session number and name, if it is a member.

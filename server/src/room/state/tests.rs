@@ -670,7 +670,7 @@ fn a_server_that_is_no_more_takes_its_members_out_and_nobody_else() {
     let state = after(state, &[(Due, Op::Buried(7))]);
     check(&state, Due, Op::Buried(7), Ok(vec![]));
     // Whoever has come back to another server stays.
-    let state = after(state, &[(Member(8), Op::Back { quiet: None, origin: 8 })]);
+    let state = after(state, &[(Member(8), Op::Arrive { quiet: None, origin: 8 })]);
     let unclaimed = vec![left(6, "finn", 19), left(7, "gil", 20)];
     check(&state, Due, Op::Unclaimed(7), Ok(unclaimed));
     let state = after(state, &[(Due, Op::Unclaimed(7))]);
@@ -679,8 +679,21 @@ fn a_server_that_is_no_more_takes_its_members_out_and_nobody_else() {
 }
 
 #[test]
+fn a_session_that_has_moved_on_is_not_brought_back_by_a_connection_that_it_had() {
+    let arrives = |origin| (Member(1), Op::Arrive { quiet: None, origin });
+    let back = |origin| Op::Back { quiet: None, origin };
+    let change = |origin| fact(None, Change::Back { session: 1, quiet: None, origin });
+    let state = after(private(), &[arrives(7)]);
+    check(&state, Member(1), back(7), Ok(vec![change(7)]));
+    let state = after(state, &[arrives(8)]);
+    check(&state, Member(1), back(7), Err(Refusal::NoMember));
+    check(&state, Member(1), back(8), Ok(vec![change(8)]));
+    check(&state, Member(9), back(0), Err(Refusal::NoMember));
+}
+
+#[test]
 fn a_room_whose_owner_was_on_a_server_that_is_no_more_goes_to_another_member() {
-    let state = after(private(), &[(Member(1), Op::Back { quiet: None, origin: 7 })]);
+    let state = after(private(), &[(Member(1), Op::Arrive { quiet: None, origin: 7 })]);
     let owner = fact(14, Change::Owner { session: 2, user: name("bob") });
     let left = fact(13, Change::Left { session: 1, user: name("alice"), text: None });
     check(&state, Due, Op::Buried(7), Ok(vec![left, owner]));
@@ -722,7 +735,7 @@ fn who_comes_in_the_place_of_an_owner_without_a_server_gets_no_more_than_a_newco
         let (user, quiet, muted) = (name(user), None, None);
         Op::Join { user, quiet, muted, origin: 8, comes_back: true, stream: false }
     };
-    let is_full = [(Member(1), Op::Back { quiet: None, origin: 7 }), (Operator, Op::Limit(3))];
+    let is_full = [(Member(1), Op::Arrive { quiet: None, origin: 7 }), (Operator, Op::Limit(3))];
     let shared = after(private(), &is_full);
     // Who leaves makes room, and the longest there owns it now.
     let state = after(shared.clone(), &[(Member(9), join("alice"))]);
@@ -825,7 +838,11 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..3u64).prop_map(Op::Unclaimed),
         3 => prop::option::of(text()).prop_map(|text| Op::Leave { text }),
         2 => Just(Op::Move),
-        2 => prop_oneof![Just(Op::Away), (quiet(), 0..3u64).prop_map(|(quiet, origin)| Op::Back { quiet, origin })],
+        3 => prop_oneof![
+            Just(Op::Away),
+            (quiet(), 0..3u64).prop_map(|(quiet, origin)| Op::Back { quiet, origin }),
+            (quiet(), 0..3u64).prop_map(|(quiet, origin)| Op::Arrive { quiet, origin }),
+        ],
         4 => prop::collection::vec(any_speech(), 0..3).prop_map(Op::Say),
         1 => text().prop_map(Op::Announce),
         1 => (text(), 0..3_u64).prop_map(|(text, number)| Op::Once {

@@ -464,6 +464,8 @@ fn a_member_that_comes_back_to_another_server_stays_and_is_told_what_it_missed()
     let again = person(2, "bob");
     let (answered, answer) = bounded(1);
     let last = Last { event: Some(last), private: 0 };
+    shared.post(0, arrives(2, 1));
+    shared.order_all();
     shared.post(0, Envelope::Resume { coming: again.coming(), last, answered });
     shared.order_all();
     assert_eq!(answer.recv(), Ok(Ok(())));
@@ -576,6 +578,31 @@ fn a_post_in_the_round_in_which_another_server_ends_the_room_is_answered() {
     assert!(shared.nodes[1].1.appended.lock().is_empty(), "nothing is appended for nobody");
 }
 
+/// A session comes to the machine with this number.
+fn arrives(session: u64, origin: u64) -> Envelope {
+    let op = Op::Arrive { quiet: None, origin };
+    Envelope::Op { by: By::Member(session), op, answered: None }
+}
+
+#[test]
+fn who_resumes_where_the_session_is_no_more_does_not_take_it_from_where_it_is() {
+    let mut shared = Shared::new(2);
+    let alice = person(1, "alice");
+    shared.post(0, alice.joins());
+    shared.order_all();
+    // Her connection is heard of there after her session has gone on.
+    let (late, (answered, answer)) = (person(1, "alice"), bounded(1));
+    let last = Last { event: None, private: 0 };
+    shared.post(0, Envelope::Resume { coming: late.coming(), last, answered });
+    shared.post(1, arrives(1, 2));
+    assert!(shared.order(1));
+    shared.order_all();
+    assert_eq!(answer.try_recv(), Ok(Err(Refusal::NoMember)));
+    let state = shared.room(0).executor.lock().state.clone();
+    assert_eq!(state.member(1).map(|it| it.origin), Some(2));
+    shared.check_same();
+}
+
 #[test]
 fn a_machine_can_neither_speak_for_nor_end_whoever_has_come_back_on_another() {
     let mut shared = Shared::new(2);
@@ -586,10 +613,11 @@ fn a_machine_can_neither_speak_for_nor_end_whoever_has_come_back_on_another() {
     let elsewhere = person(1, "alice");
     let (answered, answer) = bounded(1);
     let last = Last { event: None, private: 0 };
-    // Said before anybody knows, and heard after she has come back.
+    // Said before anybody knows, and heard after her session has come there.
     shared.post(0, alice.says_with("from an old life", Some("n1")));
-    shared.post(1, Envelope::Resume { coming: elsewhere.coming(), last, answered });
+    shared.post(1, arrives(1, 2));
     assert!(shared.order(1));
+    shared.post(1, Envelope::Resume { coming: elsewhere.coming(), last, answered });
     shared.order_all();
     assert_eq!(answer.try_recv(), Ok(Ok(())));
     assert!(alice.session.has_moved() && alice.socket.text().contains("\"replaced\""));
