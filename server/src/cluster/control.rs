@@ -126,6 +126,13 @@ impl Control {
         answer
     }
 
+    /// Tells one other server something; blocks for that for a moment at most.
+    pub(super) fn tell_server(&self, origin: u64, message: &[u8]) {
+        if let Err(error) = self.publish(&wake_channel(origin), message) {
+            tracing::warn!(%error, "failed to tell another server");
+        }
+    }
+
     /// Publishes a question; returns how many servers hear it.
     fn publish(&self, channel: &str, message: &[u8]) -> RedisResult<usize> {
         self.use_connection(|it| redis::cmd("PUBLISH").arg(channel).arg(message).query(it))

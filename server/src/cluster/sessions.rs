@@ -9,7 +9,7 @@
 //! 2. A server that a session was taken from changes nothing of it any more.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fmt::Write as _,
     sync::{Arc, atomic::AtomicU64},
     thread::JoinHandle,
@@ -66,22 +66,29 @@ pub(crate) struct Sessions {
     pub(super) jobs: Sender<SessionJob>,
     /// The numbers of sessions that have ended here and are still to be forgotten in Redis.
     ending: Arc<EndingSessions>,
-    /// The tokens whose sessions are being brought.
-    bringing: Mutex<HashSet<TokenHash>>,
+    /// The tokens whose sessions are being brought, and the server that is to have each next.
+    bringing: Mutex<HashMap<TokenHash, Option<Taker>>>,
     /// Signalled when one of them has been.
     brought: Condvar,
 }
 
-/// Nobody else on this server brings the session of this token, until this is dropped.
+/// Nobody else on this server brings the session of this token, and it passes to no other, until
+/// this is dropped.
 pub(crate) struct Turn<'a> {
     sessions: &'a Sessions,
     hash: TokenHash,
 }
 
 impl Drop for Turn<'_> {
+    /// If another server has asked for the session meanwhile, blocks until this one is asked again,
+    /// in its name.
     fn drop(&mut self) {
-        self.sessions.bringing.lock().remove(&self.hash);
-        self.sessions.brought.notify_all();
+        let Sessions { bringing, brought, control, origin, .. } = self.sessions;
+        let next = bringing.lock().remove(&self.hash).flatten();
+        brought.notify_all();
+        if let Some(taker) = next {
+            control.tell_server(*origin, &question(&self.hash, taker));
+        }
     }
 }
 
@@ -182,10 +189,18 @@ impl Sessions {
     pub(crate) fn take_turn(&self, token: &str) -> Turn<'_> {
         let hash = TokenHash::of(token);
         let mut bringing = self.bringing.lock();
-        while !bringing.insert(hash) {
+        while bringing.contains_key(&hash) {
             self.brought.wait(&mut bringing);
         }
+        bringing.insert(hash, None);
         Turn { sessions: self, hash }
+    }
+
+    /// Has another server wait for a session that is being brought here until it can pass on; of
+    /// several, the last one gets it. False if none of this token is. Never blocks.
+    pub(crate) fn defer(&self, hash: &TokenHash, taker: Taker) -> bool {
+        let mut bringing = self.bringing.lock();
+        bringing.get_mut(hash).map(|next| *next = Some(taker)).is_some()
     }
 
     /// Looks for the session of a token on the other servers; `is_here` says whether there is one
@@ -206,9 +221,8 @@ impl Sessions {
             if record.origin == self.origin {
                 return Ok(if is_here { Brought::NotElsewhere } else { record.open(token) });
             }
-            let question =
-                |number| format!("session {} {} {number}", hash.show(), self.origin).into_bytes();
-            let given = self.control.ask_server(record.origin, question);
+            let asked = |number| question(&hash, Taker { origin: self.origin, question: number });
+            let given = self.control.ask_server(record.origin, asked);
             if let Some(number) = given.as_deref().and_then(ended_in) {
                 return Ok(Brought::Ended(number));
             }
@@ -261,6 +275,11 @@ impl Record {
         stored.last_private = stored.last_private.max(self.last_private);
         Brought::Session(Box::new(stored))
     }
+}
+
+/// A server's question for a session, as [`asked_for`] reads it.
+fn question(hash: &TokenHash, taker: Taker) -> Vec<u8> {
+    format!("session {} {} {}", hash.show(), taker.origin, taker.question).into_bytes()
 }
 
 /// Another server's question for a session: the hash of its token, and the asker; none if it is
@@ -324,10 +343,10 @@ mod tests {
 
     #[test]
     fn a_question_for_a_session_is_read_or_ignored() {
-        let hash = TokenHash::of("abc");
-        let question = format!("session {} 18446744073709551615 7", hash.show());
-        let asked = asked_for(question.as_bytes()).expect("a question");
-        assert_eq!(asked, (hash, Taker { origin: u64::MAX, question: 7 }));
+        let (hash, taker) = (TokenHash::of("abc"), Taker { origin: u64::MAX, question: 7 });
+        let question = String::from_utf8(question(&hash, taker)).expect("text");
+        assert!(question.as_bytes().starts_with(QUESTION));
+        assert_eq!(asked_for(question.as_bytes()), Some((hash, taker)));
         for broken in ["", "session", "session ", "session 00 1 2", "7\nan answer"] {
             assert_eq!(asked_for(broken.as_bytes()), None, "{broken:?}");
         }

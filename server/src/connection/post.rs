@@ -168,7 +168,7 @@ impl<'a> PostConnection<'a> {
     fn hold(self, saying: &Saying, user: &UserName, room: &Room) -> Result<Held<'a>, NotPosted> {
         let users = &self.shared.users;
         if let Some(token) = &saying.token {
-            self.shared.bring_session(token, 0)?;
+            let _coming = self.shared.bring_session(token, 0)?;
             let borrowed = users.borrow(token, self.admission.number, TURN);
             let in_use = |_| NotClaimed::NameInUse { proposal: users.free_name_like(user) };
             if let Some(session) = borrowed.map_err(in_use)? {

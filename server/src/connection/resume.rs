@@ -1,6 +1,6 @@
 //! Resuming a session that another connection held.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use madang_protocol::{
     event::ServerMessage,
@@ -20,9 +20,6 @@ use crate::{
 /// How long the connection holding a session may take to release it.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 
-/// How often a session is looked for that passes to another server at the same time.
-const TRIES: usize = 3;
-
 impl Connection {
     /// Resumes a session: takes it over from the connection that held it, and sends what was
     /// missed.
@@ -34,25 +31,23 @@ impl Connection {
         last_private: u64,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
-        let dismiss = |connection: u64| {
-            if let Some(outbox) = self.shared.connections.outbox_of(connection) {
-                self.shared.dismiss(&outbox, Goodbye::Replaced);
-            }
-        };
-        let number = self.admission.number;
-        let mut tries = 0..TRIES;
-        let taken = loop {
-            let is_there = match self.shared.bring_session(token, last_private) {
-                Ok(is_there) => is_there,
+        let (shared, number) = (self.shared.clone(), self.admission.number);
+        let deadline = Instant::now() + TAKE_OVER;
+        // Until the end of this, no other server gets it.
+        let (taken, _coming) = loop {
+            let coming = match shared.bring_session(token, last_private) {
+                Ok(coming) => coming,
                 Err(notice) => {
                     self.notice(&notice, nonce);
                     return Ok(());
                 }
             };
-            let taken = self.shared.users.take_over(token, number, TAKE_OVER, dismiss);
-            // In between, another server may have taken it.
-            if !(is_there && matches!(taken, Err(NotTaken::NoSession)) && tries.next().is_some()) {
-                break taken;
+            let dismiss = |connection| shared.replace(connection);
+            let taken = shared.users.take_over(token, number, TAKE_OVER, dismiss);
+            // It may have been on its way to another server already, and is followed there.
+            let is_on_its_way = coming.in_cluster && matches!(taken, Err(NotTaken::NoSession));
+            if !is_on_its_way || !shared.users.wait_until_gone(token, deadline) {
+                break (taken, coming);
             }
         };
         let session = match taken {

@@ -83,6 +83,9 @@ impl ClusterServer for Shared {
     }
 
     fn give_session(&self, token: &TokenHash, taker: Taker) -> Given {
+        if self.cluster.as_ref().is_some_and(|it| it.sessions.defer(token, taker)) {
+            return Given::HandedOver;
+        }
         match self.users.give_away(token, taker) {
             GivenAway::Unknown => {
                 let ended = self.cluster.as_ref().and_then(|it| it.sessions.ended(token));

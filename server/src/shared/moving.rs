@@ -17,7 +17,10 @@ use madang_protocol::{
 use super::Shared;
 use crate::{
     clock,
-    cluster::sessions::Brought,
+    cluster::{
+        Cluster,
+        sessions::{Brought, Turn},
+    },
     commands::{chat::Services as _, rooms},
     expiry::Due,
     room::{By, Op, Room, directory::NotMade, refusal::Refusal},
@@ -26,6 +29,14 @@ use crate::{
 
 /// How long a connection may take to let go of a session that another server has.
 const LETTING_GO: Duration = Duration::from_secs(5);
+
+/// A session that a connection comes for. It passes to no other server, and to no other connection
+/// that brings it from there, until this is dropped; dropping blocks for a moment at most.
+pub(crate) struct Coming<'a> {
+    /// Whether a server of the cluster has one, this one by now.
+    pub(crate) in_cluster: bool,
+    _turn: Option<Turn<'a>>,
+}
 
 impl Shared {
     /// Keeps a new session, which is about to enter `destination`, for other servers; blocks until
@@ -104,15 +115,15 @@ impl Shared {
     }
 
     /// Has a connection end because another, perhaps on another server, has its session.
-    pub(super) fn replace(&self, connection: u64) {
+    pub(crate) fn replace(&self, connection: u64) {
         if let Some(outbox) = self.connections.outbox_of(connection) {
             self.dismiss(&outbox, Goodbye::Replaced);
         }
     }
 
     /// Takes in the session of this token if another server has it, as one without a connection,
-    /// whose client has received the private events up to `received`; whether there was one, there
-    /// or here. Blocks for some seconds at most.
+    /// whose client has received the private events up to `received`. Blocks for some seconds at
+    /// most.
     ///
     /// # Errors
     ///
@@ -121,33 +132,46 @@ impl Shared {
         &self,
         token: &str,
         received: u64,
-    ) -> Result<bool, Notice<'static>> {
-        let Some(cluster) = &self.cluster else { return Ok(false) };
+    ) -> Result<Coming<'_>, Notice<'static>> {
+        let Some(cluster) = &self.cluster else {
+            return Ok(Coming { in_cluster: false, _turn: None });
+        };
         // Of several connections, one brings it, and the others find it here.
-        let _turn = cluster.sessions.take_turn(token);
+        let turn = cluster.sessions.take_turn(token);
+        let in_cluster = self.bring_in_turn(cluster, token, received)?;
+        Ok(Coming { in_cluster, _turn: Some(turn) })
+    }
+
+    fn bring_in_turn(
+        &self,
+        cluster: &Cluster,
+        token: &str,
+        received: u64,
+    ) -> Result<bool, Notice<'static>> {
         let is_here = self.users.knows_token(token);
-        match cluster.sessions.bring(token, is_here) {
-            Ok(Brought::NotElsewhere) => Ok(is_here),
-            Ok(Brought::Ended(number)) => {
+        let brought = match cluster.sessions.bring(token, is_here) {
+            Ok(brought) => brought,
+            // Its room says whether it can go on.
+            Err(_) if is_here => return Ok(true),
+            Err(_) => return Err(Notice::Unavailable),
+        };
+        let (mut stored, is_orphan) = match brought {
+            Brought::NotElsewhere => return Ok(is_here),
+            Brought::Ended(number) => {
                 let kicks = self.rooms.lobby.status().access.kicks;
-                match kicks.left_for_session(number, clock::now()) {
+                return match kicks.left_for_session(number, clock::now()) {
                     Some(left) if !is_here => Err(Refusal::kicked_for(left).notice()),
                     _ => Ok(is_here),
-                }
+                };
             }
-            Ok(Brought::Session(stored)) => {
-                self.drop_moved(token);
-                self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
-            }
-            Ok(Brought::Orphan(mut stored)) => {
-                self.drop_moved(token);
-                self.catch_up(&mut stored)?;
-                self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
-            }
-            // Its room says whether it can go on.
-            Err(_) if is_here => Ok(true),
-            Err(_) => Err(Notice::Unavailable),
+            Brought::Session(stored) => (stored, false),
+            Brought::Orphan(stored) => (stored, true),
+        };
+        self.drop_moved(token);
+        if is_orphan {
+            self.catch_up(&mut stored)?;
         }
+        self.take_in(&stored, token, received, cluster.origin()).map_err(rooms::not_made)
     }
 
     /// Ends what is left here of a session that another server had in the meantime.

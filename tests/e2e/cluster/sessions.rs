@@ -111,6 +111,42 @@ fn a_session_moves_with_its_whispers_and_its_connection_is_closed() {
 
 #[test]
 #[ignore = "needs redis-server"]
+fn of_many_that_come_back_on_two_servers_at_once_one_stays_in_its_room() {
+    let cluster = Cluster::start(2);
+    let mut alice = Member::login(&cluster.nodes[0], "alice");
+    let mut bob = cluster.nodes[1].login("bob");
+    alice.last = id(&next(&mut alice.client, "joined"));
+    alice.lose_connection(&cluster.nodes[0]);
+    let mut comers = Vec::new();
+    for round in 0..20 {
+        let node = |at: usize| &cluster.nodes[at % 2];
+        comers.extend((0..6).map(|at| present(node(at), &alice.token, "lobby", alice.last, 0)));
+        // One that hears the first line may be replaced before the second: by the end, one is left.
+        for text in [format!("round {round}"), format!("still {round}")] {
+            bob.send(format!("{text}\n")).expect_next(format!("[bob] {text}\n"));
+            comers.retain_mut(|comer| hears(comer, &text));
+        }
+        assert_eq!(comers.len(), 1, "of one session, in round {round}");
+    }
+}
+
+/// Whether a member hears a line in the lobby, or is replaced.
+#[track_caller]
+fn hears(member: &mut TestClient, text: &str) -> bool {
+    loop {
+        let message = member.expect_json();
+        match message["type"].as_str() {
+            Some("bye") if message["reason"] == "replaced" => return false,
+            Some("bye" | "error") => panic!("{message}"),
+            Some("welcome") => assert_eq!(message["room"], "lobby", "{message}"),
+            _ if message["text"] == text => return true,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn a_message_repeated_on_another_server_is_said_once() {
     let cluster = Cluster::start(2);
     let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };

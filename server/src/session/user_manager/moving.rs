@@ -43,7 +43,7 @@ impl UserManager {
         self.table.lock().tokens.contains_key(&TokenHash::of(token))
     }
 
-    /// Blocks until the session with this token has ended; false if that takes longer.
+    /// Blocks until no session has this token; false if `deadline` comes first, or has come.
     pub(crate) fn wait_until_gone(&self, token: &str, deadline: Instant) -> bool {
         let hash = TokenHash::of(token);
         let mut table = self.table.lock();
@@ -52,7 +52,7 @@ impl UserManager {
                 return false;
             }
         }
-        true
+        Instant::now() < deadline
     }
 
     /// Has the session with this token pass to another server once nobody holds it: `taker` is
