@@ -156,7 +156,7 @@ impl<'a> Newcomer<'a> {
             let claimed = claim().or_else(|taken| {
                 let Some(previous) = &previous else { return Err(taken) };
                 // It may be another server's.
-                let _coming = shared.bring_session(previous, 0);
+                let _wanted = shared.bring_session(previous, 0);
                 shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
             });
             let session = claimed.map_err(|refusal| match refusal {

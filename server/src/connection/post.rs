@@ -2,7 +2,7 @@
 //! message at a time, and may be resumed by its token for a while after that.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::IpAddr,
     sync::{Arc, Weak},
     time::{Duration, Instant},
@@ -84,18 +84,45 @@ impl From<Refusal> for NotPosted {
     }
 }
 
-/// Who said something over HTTP last, by address. Whoever takes another name for every message
-/// waits as long as under the last one, and stays muted with it.
+/// Who says something over HTTP, and who did.
 #[derive(Default)]
-pub(crate) struct Posters(Mutex<HashMap<IpAddr, Weak<Session>>>);
+pub(crate) struct Posters {
+    /// Who said something last, by address. Whoever takes another name for every message waits as
+    /// long as under the last one, and stays muted with it.
+    last: Mutex<HashMap<IpAddr, Weak<Session>>>,
+    /// The connections that are saying something at the moment.
+    posting: Mutex<HashSet<u64>>,
+}
+
+/// A connection is saying something, until this is dropped.
+struct Posting<'a> {
+    posters: &'a Posters,
+    connection: u64,
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        self.posters.posting.lock().remove(&self.connection);
+    }
+}
 
 impl Posters {
+    fn begin(&self, connection: u64) -> Posting<'_> {
+        self.posting.lock().insert(connection);
+        Posting { posters: self, connection }
+    }
+
+    /// Whether a connection is saying something: then it lets its session go in a moment.
+    pub(crate) fn is_posting(&self, connection: u64) -> bool {
+        self.posting.lock().contains(&connection)
+    }
+
     fn last(&self, address: IpAddr) -> Option<Arc<Session>> {
-        self.0.lock().get(&address)?.upgrade()
+        self.last.lock().get(&address)?.upgrade()
     }
 
     fn note(&self, address: IpAddr, session: &Arc<Session>) {
-        let mut table = self.0.lock();
+        let mut table = self.last.lock();
         if table.len() >= FEW && !table.contains_key(&address) {
             table.retain(|_, session| session.strong_count() > 0);
         }
@@ -148,6 +175,7 @@ impl<'a> PostConnection<'a> {
         let room = shared.rooms.find(&saying.room).ok_or(Notice::NoSuchRoom)?;
         let user = UserName::parse(&saying.name).map_err(NotClaimed::NoName)?;
         let rendered_bytes = check_rendered(user.as_str(), &saying.text, SAID_OVERHEAD)?;
+        let _posting = shared.posters.begin(self.admission.number);
         let mut held = self.hold(&saying, &user, &room)?;
         self.enter(&held.session, &room)?;
         let text = saying.text;
@@ -168,8 +196,16 @@ impl<'a> PostConnection<'a> {
     fn hold(self, saying: &Saying, user: &UserName, room: &Room) -> Result<Held<'a>, NotPosted> {
         let users = &self.shared.users;
         if let Some(token) = &saying.token {
-            let _coming = self.shared.bring_session(token, 0)?;
-            let borrowed = users.borrow(token, self.admission.number, TURN);
+            let deadline = Instant::now() + TURN;
+            let borrowed = loop {
+                let wanted = self.shared.bring_session(token, 0)?;
+                let borrowed = users.borrow(token, self.admission.number, TURN);
+                // It may have passed to another server meanwhile, and is followed there.
+                let may_be_elsewhere = wanted.in_cluster && matches!(borrowed, Ok(None));
+                if !may_be_elsewhere || Instant::now() >= deadline {
+                    break borrowed;
+                }
+            };
             let in_use = |_| NotClaimed::NameInUse { proposal: users.free_name_like(user) };
             if let Some(session) = borrowed.map_err(in_use)? {
                 let held = Held { sender: self, session, stays: true };

@@ -34,9 +34,9 @@ impl Connection {
         let (shared, number) = (self.shared.clone(), self.admission.number);
         let deadline = Instant::now() + TAKE_OVER;
         // Until the end of this, no other server gets it.
-        let (taken, _coming) = loop {
-            let coming = match shared.bring_session(token, last_private) {
-                Ok(coming) => coming,
+        let (taken, _wanted) = loop {
+            let wanted = match shared.bring_session(token, last_private) {
+                Ok(wanted) => wanted,
                 Err(notice) => {
                     self.notice(&notice, nonce);
                     return Ok(());
@@ -45,9 +45,9 @@ impl Connection {
             let dismiss = |connection| shared.replace(connection);
             let taken = shared.users.take_over(token, number, TAKE_OVER, dismiss);
             // It may have been on its way to another server already, and is followed there.
-            let is_on_its_way = coming.in_cluster && matches!(taken, Err(NotTaken::NoSession));
+            let is_on_its_way = wanted.in_cluster && matches!(taken, Err(NotTaken::NoSession));
             if !is_on_its_way || !shared.users.wait_until_gone(token, deadline) {
-                break (taken, coming);
+                break (taken, wanted);
             }
         };
         let session = match taken {

@@ -21,10 +21,9 @@ use madang_protocol::{
     name::{NameKey, UserName},
 };
 
-use proposal::{MOST_PROPOSED, shortened};
 use table::{Holder, SessionEntry, SessionTable};
 
-pub(crate) use moving::{GivenAway, Taker};
+pub(crate) use moving::{GivenAway, LetGo, Taker};
 pub(crate) use shared_names::{NameRefusal, SharedNames};
 
 use crate::{
@@ -183,23 +182,6 @@ impl UserManager {
         }
     }
 
-    /// A free name similar to one in use: `철수-2`. `None` if many of them are taken.
-    pub(crate) fn free_name_like(&self, name: &UserName) -> Option<UserName> {
-        let text = name.as_str();
-        let stem = match text.rsplit_once('-') {
-            Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => stem,
-            _ => text,
-        };
-        (2..=MOST_PROPOSED)
-            .filter_map(|number| shortened(stem, &format!("-{number}")))
-            .find(|name| self.is_free(&name.keys()))
-    }
-
-    fn is_free(&self, keys: &[NameKey]) -> bool {
-        let is_free_here = !keys.iter().any(|key| self.table.lock().names.contains_key(key));
-        is_free_here && self.shared_names.as_ref().is_none_or(|shared| shared.are_free(keys))
-    }
-
     /// How many sessions there are.
     pub(crate) fn present(&self) -> usize {
         self.table.lock().sessions.len()
@@ -328,7 +310,8 @@ impl UserManager {
     }
 
     /// Passes the session with this token to `connection` once none holds it; blocks for that for
-    /// at most `patience`. `None` if there is no such session.
+    /// at most `patience`. `None` if there is no such session, perhaps because it has passed to
+    /// another server.
     ///
     /// # Errors
     ///
@@ -351,11 +334,13 @@ impl UserManager {
         let taken = loop {
             match table.take(&session, request, connection) {
                 Some(Ok(())) => break Ok(Some(session.clone())),
-                Some(Err(NotTaken::Replaced)) => break Err(NameRefusal::InUse),
+                Some(Err(NotTaken::Replaced)) if !table.passes_on(&session) => {
+                    break Err(NameRefusal::InUse);
+                }
                 Some(Err(NotTaken::NoSession)) if !table.sessions.contains_key(&session.number) => {
                     break Ok(None);
                 }
-                // A connection has it, or it is about to end and its name to be free.
+                // A connection has it, or it is about to end here and its name to be free.
                 _ if self.let_go.wait_until(&mut table, deadline).timed_out() => {
                     break Err(NameRefusal::InUse);
                 }
@@ -369,14 +354,14 @@ impl UserManager {
     }
 
     /// `connection`, counted under `address`, releases a session, which may be resumed from now
-    /// on. Returns the time; `None` if another connection holds it, or if nobody waits for it
-    /// and too many sessions are waiting to be resumed.
+    /// on, or has to be handed over. `None` if another connection holds it, or if nobody waits for
+    /// it and too many sessions are waiting to be resumed.
     pub(crate) fn let_go(
         &self,
         session: &Session,
         connection: u64,
         address: Option<IpAddr>,
-    ) -> Option<Instant> {
+    ) -> Option<LetGo> {
         let now = Instant::now();
         let mut table = self.table.lock();
         let away_there = address.and_then(|address| table.away_by_address.get(&address));
@@ -388,10 +373,10 @@ impl UserManager {
         if entry.holder != Holder::Connection(connection) || (is_full && !is_wanted) {
             return None;
         }
-        if entry.taker.is_some() {
+        if let Some(taker) = entry.taker.take() {
             entry.holder = Holder::Ending;
             self.let_go.notify_all();
-            return Some(now);
+            return Some(LetGo { since: now, taker: Some(taker) });
         }
         (entry.holder, entry.away_from) = (Holder::Nobody(now), address);
         table.away += 1;
@@ -399,7 +384,7 @@ impl UserManager {
             *table.away_by_address.entry(address).or_default() += 1;
         }
         self.let_go.notify_all();
-        Some(now)
+        Some(LetGo { since: now, taker: None })
     }
 
     /// Makes a session expire, unless it was resumed after `since`; returns whether it did.
@@ -741,15 +726,43 @@ mod tests {
     }
 
     #[test]
+    fn whoever_holds_a_session_that_is_given_away_hands_it_over_and_nobody_else_takes_it() {
+        let users = Arc::new(users());
+        let alice = claim(&users, "alice");
+        let hash = TokenHash::of("alice");
+        let taker = |question| Taker { origin: 5, question };
+        // The first connection has let go already: the second one hands it over.
+        let let_go = users.let_go(&alice, 1, None).expect("it was held");
+        assert!(users.take_over("alice", 2, PATIENCE, |_| {}).is_ok());
+        assert!(matches!(users.give_away(&hash, taker(1)), GivenAway::Soon(2)));
+        assert_eq!((let_go.taker, users.let_go(&alice, 1, None)), (None, None));
+        let borrower = patience::spawn({
+            let users = users.clone();
+            move || users.borrow("alice", 3, PATIENCE).map(|session| session.is_none())
+        });
+        borrower.wait_until_asleep();
+        let let_go = users.let_go(&alice, 2, None).expect("it was held");
+        assert_eq!(let_go.taker, Some(taker(1)));
+        let late = users.take_over("alice", 4, PATIENCE, |_| {}).map(|session| session.number);
+        assert_eq!(late, Err(NotTaken::NoSession));
+        assert!(matches!(users.give_away(&hash, taker(2)), GivenAway::Unknown));
+        let soon = Instant::now() + PATIENCE;
+        assert!(!users.wait_until_gone("alice", Instant::now()));
+        users.end_here(&alice);
+        assert!(users.wait_until_gone("alice", soon));
+        assert_eq!(borrower.join(), Ok(true), "it has to look for it there");
+    }
+
+    #[test]
     fn an_ended_session_cannot_be_resumed() {
         let users = users();
         let take = |token: &str| users.take_over(token, 9, PATIENCE, |_| {}).is_ok();
         assert!(!take("alice"));
         let alice = claim(&users, "alice");
-        let since = users.let_go(&alice, 1, None).expect("it was held");
+        let since = users.let_go(&alice, 1, None).expect("it was held").since;
         assert!(take("alice"));
         assert!(!users.expire(&alice, since), "somebody came back");
-        let since = users.let_go(&alice, 9, None).expect("it was held");
+        let since = users.let_go(&alice, 9, None).expect("it was held").since;
         assert!(users.expire(&alice, since));
         assert!(!take("alice"));
         assert!(is_taken(&users, "alice"), "until it has left its room");
@@ -772,7 +785,7 @@ mod tests {
         check(&users, "x-y", "x-y-2");
         // The maximum is 24 columns.
         check(&users, "일이삼사오육칠팔구십일이", "일이삼사오육칠팔구십일-2");
-        for number in 2..=MOST_PROPOSED {
+        for number in 2..=proposal::MOST_PROPOSED {
             claim(&users, &format!("bob-{number}"));
         }
         assert_eq!(users.free_name_like(&name("bob")), None);
@@ -802,12 +815,12 @@ mod tests {
         let sessions = ["a1", "a2", "a3", "a4", "a5"].map(|name| claim(&users, name));
         let waits = |at: usize, address| users.let_go(&sessions[at], 1, address);
         assert!(waits(0, one).is_some());
-        let since = waits(1, one).expect("there is place");
+        let let_go = waits(1, one).expect("there is place");
         assert!(waits(2, one).is_none(), "too many of one address");
         assert!(waits(2, other).is_some());
         assert!(waits(3, None).is_none(), "too many in all");
         assert!(users.take_over("a1", 7, PATIENCE, |_| {}).is_ok());
-        assert!(users.expire(&sessions[1], since));
+        assert!(users.expire(&sessions[1], let_go.since));
         assert!(waits(3, one).is_some());
         assert!(waits(4, one).is_some());
     }

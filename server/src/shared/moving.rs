@@ -24,15 +24,19 @@ use crate::{
     commands::{chat::Services as _, rooms},
     expiry::Due,
     room::{By, Op, Room, directory::NotMade, refusal::Refusal},
-    session::{RoomHandle, Session, stored::StoredSession, user_manager::Taker},
+    session::{
+        RoomHandle, Session,
+        stored::StoredSession,
+        user_manager::{LetGo, Taker},
+    },
 };
 
 /// How long a connection may take to let go of a session that another server has.
 const LETTING_GO: Duration = Duration::from_secs(5);
 
-/// A session that a connection comes for. It passes to no other server, and to no other connection
+/// A session that a connection wants. It passes to no other server, and to no other connection
 /// that brings it from there, until this is dropped; dropping blocks for a moment at most.
-pub(crate) struct Coming<'a> {
+pub(crate) struct WantedSession<'a> {
     /// Whether a server of the cluster has one, this one by now.
     pub(crate) in_cluster: bool,
     _turn: Option<Turn<'a>>,
@@ -89,8 +93,8 @@ impl Shared {
         connection: u64,
         address: Option<IpAddr>,
     ) -> Option<Instant> {
-        let since = self.users.let_go(session, connection, address)?;
-        match self.users.take_taker(session) {
+        let LetGo { since, taker } = self.users.let_go(session, connection, address)?;
+        match taker {
             Some(taker) => self.hand_over(session, taker),
             None => {
                 let due = Due::Session(Arc::downgrade(session), since);
@@ -114,8 +118,12 @@ impl Shared {
         }
     }
 
-    /// Has a connection end because another, perhaps on another server, has its session.
+    /// Has a connection end because another, perhaps on another server, has its session; one that
+    /// only says something lets it go without that.
     pub(crate) fn replace(&self, connection: u64) {
+        if self.posters.is_posting(connection) {
+            return;
+        }
         if let Some(outbox) = self.connections.outbox_of(connection) {
             self.dismiss(&outbox, Goodbye::Replaced);
         }
@@ -132,14 +140,14 @@ impl Shared {
         &self,
         token: &str,
         received: u64,
-    ) -> Result<Coming<'_>, Notice<'static>> {
+    ) -> Result<WantedSession<'_>, Notice<'static>> {
         let Some(cluster) = &self.cluster else {
-            return Ok(Coming { in_cluster: false, _turn: None });
+            return Ok(WantedSession { in_cluster: false, _turn: None });
         };
         // Of several connections, one brings it, and the others find it here.
         let turn = cluster.sessions.take_turn(token);
         let in_cluster = self.bring_in_turn(cluster, token, received)?;
-        Ok(Coming { in_cluster, _turn: Some(turn) })
+        Ok(WantedSession { in_cluster, _turn: Some(turn) })
     }
 
     fn bring_in_turn(

@@ -1,6 +1,6 @@
 //! Sessions that are resumed on another server than the one that they were on.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::cluster::ClusterConfig;
@@ -278,6 +278,31 @@ fn messages_over_http_go_on_on_any_server() {
         bob.expect_next(format!("[carol] {text}\n"));
     }
     assert_eq!(post(other, "carol", None, "another").0, "409");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn messages_with_one_token_take_turns_on_two_servers() {
+    const ROUNDS: usize = 5;
+    let cluster = Cluster::start(2);
+    let mut bob = cluster.nodes[0].login("bob");
+    let (_, token) = post(&cluster.nodes[0], "carol", None, "first");
+    bob.expect("[carol] first\n");
+    for round in 0..ROUNDS {
+        thread::scope(|scope| {
+            for at in 0..6 {
+                let (server, token) = (&cluster.nodes[at % 2], &token);
+                scope.spawn(move || {
+                    let answer = post(server, "carol", Some(token), &format!("{round} {at}"));
+                    assert_eq!(answer, ("200".to_owned(), token.clone()), "{round} {at}");
+                });
+            }
+        });
+        let mut said: Vec<String> = (0..6).map(|_| bob.expect_line()).collect();
+        said.sort_unstable();
+        let expected = (0..6).map(|at| format!("[carol] {round} {at}"));
+        assert!(said.iter().cloned().eq(expected), "{said:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,15 @@ pub(crate) struct Taker {
     pub(crate) question: u64,
 }
 
+/// That a connection has released a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LetGo {
+    /// Since when nobody holds it.
+    pub(crate) since: Instant,
+    /// The server that it is to be handed over to: nobody takes it here any more.
+    pub(crate) taker: Option<Taker>,
+}
+
 /// What became of a session that another server has asked for.
 pub(crate) enum GivenAway {
     /// It is not here, or ends.
@@ -55,9 +64,8 @@ impl UserManager {
         Instant::now() < deadline
     }
 
-    /// Has the session with this token pass to another server once nobody holds it: `taker` is
-    /// kept for [`take_taker`](Self::take_taker) while a connection holds it, which must be made
-    /// to end.
+    /// Has the session with this token pass to another server once nobody holds it: a connection
+    /// that holds it must be made to end, and learns of `taker` when it [lets go](Self::let_go).
     pub(crate) fn give_away(&self, token: &TokenHash, taker: Taker) -> GivenAway {
         let mut table = self.table.lock();
         let Some(session) = table.tokens.get(token).cloned() else { return GivenAway::Unknown };
@@ -80,11 +88,6 @@ impl UserManager {
             }
             Holder::Ending => GivenAway::Unknown,
         }
-    }
-
-    /// Who on another server is to have a session that is about to end here.
-    pub(crate) fn take_taker(&self, session: &Session) -> Option<Taker> {
-        self.table.lock().sessions.get_mut(&session.number)?.taker.take()
     }
 
     /// Drops the session with this token, which another server has; returns the connection

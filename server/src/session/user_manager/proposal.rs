@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use madang_protocol::{event::Time, name::UserName, text::Lang};
+use madang_protocol::{
+    event::Time,
+    name::{NameKey, UserName},
+    text::Lang,
+};
 
 use super::{NameRefusal, UserManager};
 use crate::session::Session;
@@ -14,7 +18,7 @@ pub(super) const MOST_PROPOSED: u32 = 20;
 const GUESTS_IN_A_ROW: u32 = 8;
 
 /// As much of `stem` as fits into a name together with `end`.
-pub(super) fn shortened(stem: &str, end: &str) -> Option<UserName> {
+fn shortened(stem: &str, end: &str) -> Option<UserName> {
     let shorter = stem.char_indices().rev().map(|(at, _)| &stem[..at]);
     std::iter::once(stem)
         .chain(shorter)
@@ -22,6 +26,23 @@ pub(super) fn shortened(stem: &str, end: &str) -> Option<UserName> {
 }
 
 impl UserManager {
+    /// A free name similar to one in use: `철수-2`. `None` if many of them are taken.
+    pub(crate) fn free_name_like(&self, name: &UserName) -> Option<UserName> {
+        let text = name.as_str();
+        let stem = match text.rsplit_once('-') {
+            Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => stem,
+            _ => text,
+        };
+        (2..=MOST_PROPOSED)
+            .filter_map(|number| shortened(stem, &format!("-{number}")))
+            .find(|name| self.is_free(&name.keys()))
+    }
+
+    fn is_free(&self, keys: &[NameKey]) -> bool {
+        let is_free_here = !keys.iter().any(|key| self.table.lock().names.contains_key(key));
+        is_free_here && self.shared_names.as_ref().is_none_or(|shared| shared.are_free(keys))
+    }
+
     /// Claims a free guest name (`손님-17`, `guest-17`).
     ///
     /// # Errors

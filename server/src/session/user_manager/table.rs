@@ -90,6 +90,11 @@ impl SessionTable {
         }
     }
 
+    /// Whether a session is about to pass to another server.
+    pub(super) fn passes_on(&self, session: &Session) -> bool {
+        self.sessions.get(&session.number).is_some_and(|entry| entry.taker.is_some())
+    }
+
     /// One session less is waiting to be resumed.
     pub(super) fn count_back(&mut self, address: Option<IpAddr>) {
         self.away -= 1;
