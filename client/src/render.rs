@@ -138,7 +138,7 @@ impl Renderer {
                 };
                 notice(self.notice(&text))
             }
-            ServerMessage::Welcome { user, room, members, topic, durable, removed, .. } => {
+            ServerMessage::Welcome { user, room, members, topic, removed, .. } => {
                 let welcome = Words::Welcome {
                     user,
                     room: room.as_deref(),
@@ -147,13 +147,13 @@ impl Renderer {
                 };
                 let removed = removed.as_ref().map(|event| self.event(event).text);
                 let welcome = remark(&welcome.text(self.lang), Style::new());
-                let rest = self.going_on(message) + &self.recorded(*durable);
+                let rest = self.going_on(message) + &self.recorded(message);
                 notice(removed.unwrap_or_default() + &welcome + &rest)
             }
-            ServerMessage::Entered { room, members, topic, durable, .. } => {
+            ServerMessage::Entered { room, members, topic, .. } => {
                 let topic = topic.as_deref();
                 let entered = Notice::Entered { room, members: *members, topic };
-                let rest = self.going_on(message) + &self.recorded(*durable);
+                let rest = self.going_on(message) + &self.recorded(message);
                 notice(remark(&entered.text(self.lang), Style::new()) + &rest)
             }
             // It comes with each vote, and stands above the prompt.
@@ -176,9 +176,18 @@ impl Renderer {
         self.clock.moment(time)
     }
 
-    /// States that the room is saved on disk, if it is.
-    fn recorded(&self, durable: bool) -> String {
-        if durable { self.notice(&Notice::Recorded.text(self.lang)) } else { String::new() }
+    /// States that the room of a `welcome` or `entered` is saved on disk, if it is: on this server's,
+    /// or another's.
+    fn recorded(&self, message: &ServerMessage<'_>) -> String {
+        match message {
+            ServerMessage::Welcome { durable, archived, archived_elsewhere, .. }
+            | ServerMessage::Entered { durable, archived, archived_elsewhere, .. }
+                if *durable || *archived || *archived_elsewhere =>
+            {
+                self.notice(&Notice::Recorded.text(self.lang))
+            }
+            _ => String::new(),
+        }
     }
 
     /// What `message` says of a lesson, if it does.

@@ -348,6 +348,10 @@ pub enum Notice<'a> {
     Invite(Invitation<'a>),
     /// What is said in this room is kept on disk.
     Recorded,
+    /// From now on, what is said in this room is kept on disk.
+    NowRecorded,
+    /// From now on, it is not.
+    NoLongerRecorded,
     /// Nothing is kept on disk here.
     NotKept,
     /// Messages can't be kept at the moment, for those whose rooms these are.

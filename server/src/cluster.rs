@@ -68,6 +68,7 @@ mod archivist;
 mod guard;
 mod explanation;
 mod kicks;
+pub(crate) mod ended_rooms;
 mod leases;
 mod link;
 mod restoring;
@@ -151,8 +152,14 @@ impl Cluster {
         let origin = u64::from_ne_bytes(bits);
         let (node, link) = (config.node.clone(), Arc::new(Link::new()));
         let timing = Timing { lease: config.lease, settling: config.settling };
-        let lease =
-            Lease { redis: redis.clone(), origin, name: node.clone(), timing, link: link.clone() };
+        let lease = Lease {
+            redis: redis.clone(),
+            origin,
+            name: node.clone(),
+            timing,
+            archives,
+            link: link.clone(),
+        };
         let begin = |connection: &mut Connection| {
             // If Redis has been restarted, the others first restore what it may have lost.
             loop {
@@ -317,6 +324,7 @@ impl Cluster {
             origin: self.origin,
             name: self.node.clone(),
             timing: self.timing,
+            archives: self.wanted == KeptState::First,
             link: self.link.clone(),
         };
         let gathering = Gathering {
@@ -446,6 +454,7 @@ impl Cluster {
             follows: self.follows.clone(),
             offers: self.offers.0.clone(),
             sessions: self.sessions.jobs.clone(),
+            link: self.link.clone(),
             ending: self.ending.clone(),
             entries_kept_after: self.kept_after.0,
             bytes_kept_after: self.kept_after.1,

@@ -270,6 +270,20 @@ impl Journal {
         }
     }
 
+    /// In an archive, records as a hole what is missing at the end of a room that it has messages
+    /// of; the room's next event would have had this id.
+    pub(crate) fn note_ended(&self, room: u64, next_id: u64) {
+        let Some(archived) = &self.archived else { return };
+        let mut known = archived.recorded_to.lock();
+        let Some(recorded_to) = known.get_mut(&room).filter(|it| **it + 1 < next_id) else {
+            return;
+        };
+        let hole = Write::Hole { room, first: *recorded_to + 1, last: next_id - 1 };
+        *recorded_to = next_id - 1;
+        let archived = Write::Archived { room, recorded_to: *recorded_to };
+        self.queue.hand_over([hole, archived], []);
+    }
+
     fn hand_over(
         &self,
         writes: impl IntoIterator<Item = Write>,

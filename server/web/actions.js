@@ -22,7 +22,7 @@ export function actions(state, composer, command, speakIn) {
     retype: ({ typed }) => composer.retype(typed),
     about(topic = state.topic) {
       const label = word(state.isPrivate ? "setTitle" : "setTopic");
-      showAbout({ title: roomTitle(state, state.room), topic, isSaved: state.isSaved }, label, act.topic);
+      showAbout({ title: roomTitle(state, state.room), topic, isRecorded: state.isRecorded }, label, act.topic);
     },
     async topic() {
       const topic = await ask(word(state.isPrivate ? "roomName" : "topic"), state.topic, word("save"));

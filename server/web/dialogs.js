@@ -48,12 +48,12 @@ export function showPerson(state, name, act) {
   dialog.showModal();
 }
 
-/** Everything about a room that is shortened elsewhere: `{title, topic, isSaved}`. `onSet` changes the topic. */
-export function showAbout({ title, topic, isSaved }, label, onSet) {
+/** Everything about a room that is shortened elsewhere: `{title, topic, isRecorded}`. `onSet` changes the topic. */
+export function showAbout({ title, topic, isRecorded }, label, onSet) {
   const dialog = byId("about");
   byId("about-title").textContent = title;
   byId("about-text").replaceChildren(...textNodes(topic === title ? "" : topic, null));
-  byId("about-recorded").hidden = !isSaved;
+  byId("about-recorded").hidden = !isRecorded;
   const set = byId("set-topic");
   set.textContent = label;
   set.onclick = () => {

@@ -55,13 +55,13 @@ export class Head {
 
   /** Further facts about the room; a private room's topic is its title. */
   #about() {
-    const { room, isPrivate, topic, locked, limit, isSaved } = this.#state;
+    const { room, isPrivate, topic, locked, limit, isRecorded } = this.#state;
     if (room === null) return "";
     const parts = [
       isPrivate ? topic && word("privateRoom") : topic,
       locked && word("lockedMark"),
       limit !== null && word("limitMark", limit),
-      isSaved && word("recordedMark"),
+      isRecorded && word("recordedMark"),
     ];
     return parts.filter(Boolean).join(" · ");
   }

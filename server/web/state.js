@@ -42,8 +42,10 @@ export class State {
     /** Keys and titles of private rooms, by their marks. */
     this.keys = new Map();
     this.invite = null;
-    /** Whether messages are saved on the server's disk. */
+    /** Whether messages are saved, and on this server: earlier ones can be read back and searched. */
     this.isSaved = false;
+    /** Whether they are saved anywhere. */
+    this.isRecorded = false;
     /** The state of the lesson. */
     this.lesson = new Lesson();
     /** What is shown. */
@@ -194,10 +196,11 @@ export class State {
     this.cameAt = id + 1;
   }
 
-  #placed({ room, members, topic, owner, durable, archived, locked, limit, removed, lesson }) {
+  #placed({ room, members, topic, owner, durable, archived, archived_elsewhere: elsewhere, locked, limit, removed, lesson }) {
     this.room = room ?? null;
     this.lesson.take(lesson, this.room !== null && !this.isPrivate);
     this.isSaved = durable ?? archived ?? false;
+    this.isRecorded = this.isSaved || (elsewhere ?? false);
     this.count = members;
     this.topic = topic ?? "";
     this.owner = owner ?? null;
@@ -228,7 +231,7 @@ export class State {
     this.lastId = event.id;
     this.#apply(event);
     const added = this.timeline.add(event, this.user);
-    if (event.type === "joined" && event.user === this.user && this.isSaved) {
+    if (event.type === "joined" && event.user === this.user && this.isRecorded) {
       this.#push({ kind: "recorded", id: event.id, time: Date.parse(event.time) });
     }
     this.#trim();

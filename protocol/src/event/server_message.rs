@@ -51,6 +51,10 @@ pub enum ServerMessage<'a> {
         /// wait for it: the server is an archive of a cluster.
         #[serde(default, skip_serializing_if = "is_false")]
         archived: bool,
+        /// Whether it is kept on the disk of another server of the cluster, and not on this one's:
+        /// earlier messages are those that this server remembers.
+        #[serde(default, skip_serializing_if = "is_false")]
+        archived_elsewhere: bool,
         /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,
@@ -88,6 +92,10 @@ pub enum ServerMessage<'a> {
         /// wait for it: the server is an archive of a cluster.
         #[serde(default, skip_serializing_if = "is_false")]
         archived: bool,
+        /// Whether it is kept on the disk of another server of the cluster, and not on this one's:
+        /// earlier messages are those that this server remembers.
+        #[serde(default, skip_serializing_if = "is_false")]
+        archived_elsewhere: bool,
         /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,

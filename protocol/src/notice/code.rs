@@ -67,6 +67,8 @@ impl Notice<'_> {
             | Notice::ServersRestored
             | Notice::Greeting { .. }
             | Notice::Recorded
+            | Notice::NowRecorded
+            | Notice::NoLongerRecorded
             | Notice::SavingFails
             | Notice::SavedAgain
             | Notice::NotSaved { .. }

@@ -31,6 +31,12 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::NotSaved { lines } => format!("-- {lines} lines were not saved here --"),
         Notice::SavedAgain => "-- messages are saved again --".into(),
         Notice::Recorded => "Messages in this room are saved on the server.".into(),
+        Notice::NowRecorded => {
+            "-- from now on, messages in this room are saved on the server --".into()
+        }
+        Notice::NoLongerRecorded => {
+            "-- messages in this room are no longer saved on the server --".into()
+        }
         Notice::NotKept => "Messages in this room are not saved on the server.".into(),
         Notice::OutOfReach(since) => format!("Members can only read back to {since}."),
         Notice::NothingSince => "Nothing has been said since then.".into(),

@@ -84,6 +84,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::SavedAgain => "-- 대화가 다시 저장됩니다 --".into(),
         Notice::Recorded => "이 방의 대화는 서버에 저장됩니다.".into(),
+        Notice::NowRecorded => "-- 이제부터 이 방의 대화가 서버에 저장됩니다 --".into(),
+        Notice::NoLongerRecorded => {
+            "-- 이제 이 방의 대화가 서버에 저장되지 않습니다 --".into()
+        }
         Notice::NotKept => "이 방의 대화는 서버에 저장되지 않습니다.".into(),
         Notice::OutOfReach(since) => format!("{since} 이후의 대화만 볼 수 있습니다."),
         Notice::NothingSince => "그 뒤로 나눈 대화가 없습니다.".into(),

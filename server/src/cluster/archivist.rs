@@ -1,15 +1,19 @@
 //! The thread of a server that archives the cluster's messages: it has the server open every public
 //! room, whichever server made it, and hear it from the first entry that is left in its log. It
-//! looks at all of them when one is made, after the hearer has been away, and now and then.
+//! looks at all of them when one is made, after the hearer has been away, and now and then. Of those
+//! that have ended while it was away, it has a hole recorded.
 
 use std::{thread::JoinHandle, time::Duration};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use madang_protocol::event::Time;
 use redis::{Connection, RedisResult};
 
 use super::{
     connection::Redis,
+    ended_rooms::{EndedRoom, ended_since},
     keys::{PUBLIC, RoomKeys},
+    scripts,
     server::OwnServer,
 };
 
@@ -30,7 +34,8 @@ pub(super) fn start_archivist(
 ) -> std::io::Result<(Bell, JoinHandle<()>)> {
     // However often it is told to while it looks, it looks once more.
     let (bell, rung) = bounded(1);
-    let archivist = Archivist { redis, server, connection: None };
+    let (read_to, open) = (Time::from_millis(0), Vec::new());
+    let archivist = Archivist { redis, server, connection: None, read_to, open };
     let thread = std::thread::Builder::new()
         .name("archivist".to_owned())
         .spawn(move || archivist.run(&rung, &stop))?;
@@ -41,6 +46,10 @@ struct Archivist {
     redis: Redis,
     server: OwnServer,
     connection: Option<Connection>,
+    /// Up to when it knows which rooms have ended, by Redis's clock.
+    read_to: Time,
+    /// Of those, the ones that this server has still open.
+    open: Vec<EndedRoom>,
 }
 
 impl Archivist {
@@ -84,7 +93,11 @@ impl Archivist {
                 return Ok(false);
             }
         }
-        server.note_all_archived();
+        let now = scripts::time(connection)?;
+        let ended = ended_since(connection, self.read_to.min(now))?;
+        self.read_to = now;
+        self.open.extend(ended);
+        self.open = server.note_all_archived(std::mem::take(&mut self.open));
         Ok(true)
     }
 }

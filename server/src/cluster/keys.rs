@@ -35,6 +35,10 @@ pub(super) const ORDERS: &str = "madang:orders";
 /// A hash: whom public rooms that have ended had kicked, by room.
 pub(super) const KICKS: &str = "madang:kicks";
 
+/// A sorted set: the public rooms that have ended, each as its first id and the one after its last,
+/// by when that was.
+pub(super) const ENDED_ROOMS: &str = "madang:ended";
+
 /// The channel on which all servers are asked.
 pub(super) const CONTROL: &str = "madang:control";
 

@@ -14,7 +14,7 @@ use std::{
     collections::HashSet,
     sync::{Arc, LazyLock},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, select};
@@ -40,23 +40,35 @@ const RENEWALS: u32 = 15;
 /// The longest wait between two tries while Redis is away, or servers gather after its restart.
 const GATHERING_PAUSE: Duration = Duration::from_millis(100);
 
+/// What the lease of a server says that archives, and that of another.
+const ARCHIVES: [&str; 2] = ["1", "archives"];
+
+/// For how many leases a cluster still counts as archived when no server archives it any more: one
+/// that is only restarted misses nothing.
+const ARCHIVE_LEASES: u32 = 4;
+
 /// Renews the lease. Returns the time, the other servers alive or not, those of them without a
-/// lease, and the burials that are not done; nothing if this server counts as dead.
+/// lease, the burials that are not done, and whether one of the servers archives; nothing if this
+/// server counts as dead.
 static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
         if redis.call('EXISTS', KEYS[2]) == 1 then
             return false
         end
-        redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
+        redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
         redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
         local now = redis.call('TIME')
         local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
         local servers = redis.call('HKEYS', KEYS[3])
         local silent = {}
+        local archives = 0
         for _, server in ipairs(servers) do
-            if redis.call('EXISTS', 'madang:server:' .. server .. ':lease') == 0 then
+            local lease = redis.call('GET', 'madang:server:' .. server .. ':lease')
+            if not lease then
                 table.insert(silent, server)
+            elseif lease == 'archives' then
+                archives = 1
             end
         end
         local burials = {}
@@ -64,7 +76,7 @@ static RENEW: LazyLock<Script> = LazyLock::new(|| {
             local held = redis.call('GET', 'madang:server:' .. server .. ':dead') == 'held'
             table.insert(burials, {server, redis.call('HGET', KEYS[4], server), held and 1 or 0})
         end
-        return {time, servers, silent, burials}",
+        return {time, servers, silent, burials, archives}",
     )
 });
 
@@ -120,6 +132,8 @@ pub(super) struct Lease {
     /// What operators call this server.
     pub(super) name: String,
     pub(super) timing: Timing,
+    /// Whether this server archives.
+    pub(super) archives: bool,
     pub(super) link: Arc<Link>,
 }
 
@@ -148,16 +162,19 @@ enum BurialStep {
 impl Lease {
     /// Renews the lease; none if this server counts as dead.
     fn renew(&self, connection: &mut Connection) -> RedisResult<Option<Renewed>> {
-        type Fields = (u64, Vec<u64>, Vec<u64>, Vec<(u64, u64, bool)>);
+        type Fields = (u64, Vec<u64>, Vec<u64>, Vec<(u64, u64, bool)>, bool);
         let lease_millis = self.timing.lease.as_millis() as u64;
         let answer: Option<Fields> = RENEW
             .key(keys::lease(self.origin))
             .key(keys::dead(self.origin))
             .key((SERVERS, BURIALS))
-            .arg((self.origin, &self.name, lease_millis))
+            .arg((self.origin, &self.name, lease_millis, ARCHIVES[usize::from(self.archives)]))
             .invoke(connection)?;
-        Ok(answer.map(|(time, servers, silent, burials)| {
+        Ok(answer.map(|(time, servers, silent, burials, is_archived)| {
             self.link.note_renewed(servers.len());
+            if is_archived {
+                self.link.note_archived_until(Instant::now() + ARCHIVE_LEASES * self.timing.lease);
+            }
             Renewed { time, servers, silent, burials }
         }))
     }
@@ -218,6 +235,8 @@ impl Keeper {
         let mut told = Some(self.lease.link.servers());
         // What the operator knows of why.
         let mut known = None;
+        // What members know.
+        let mut is_archived = self.lease.link.is_archived();
         loop {
             let panicked = || Err((ErrorKind::Client, "a panic").into());
             match guarded("renewing the lease", || self.renew()).unwrap_or_else(panicked) {
@@ -226,6 +245,11 @@ impl Keeper {
                     let servers = self.lease.link.servers();
                     if self.gathering.has_begun && told.replace(servers) != Some(servers) {
                         self.tell(|server| server.linked(servers));
+                    }
+                    let was_archived = is_archived;
+                    is_archived = self.lease.link.is_archived();
+                    if is_archived != was_archived {
+                        self.tell(|server| server.archived(is_archived));
                     }
                 }
                 Ok(false) => {
@@ -475,7 +499,8 @@ mod tests {
             has_restored_lesson: false,
         };
         let timing = Timing { lease: LEASE, settling };
-        let lease = Lease { redis: redis.clone(), origin: OWN, name: "one".into(), timing, link };
+        let (redis_of, name, archives) = (redis.clone(), "one".into(), false);
+        let lease = Lease { redis: redis_of, origin: OWN, name, timing, archives, link };
         let mut keeper = Keeper {
             lease,
             server: OwnServer::default(),

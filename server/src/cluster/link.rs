@@ -1,7 +1,10 @@
 //! Whether this server takes part in the cluster, and in which run of Redis: what the keeper, the
 //! hearer and the server itself know of it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Instant,
+};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -13,6 +16,8 @@ pub(super) struct Link {
     is_linked: AtomicBool,
     /// How many servers there are, with this one.
     servers: AtomicUsize,
+    /// Until when the cluster counts as archived; none if no server archived it.
+    archived_until: Mutex<Option<Instant>>,
     /// Whether the others have taken it for dead.
     is_fenced: AtomicBool,
     /// The run of Redis that the hearer is connected to, the one that this server has offered what it
@@ -32,14 +37,34 @@ impl Link {
         let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
         let is_fenced = AtomicBool::new(false);
         let (other_run, comes_to_run) = bounded(1);
-        let runs = Mutex::default();
-        Link { is_linked, servers, is_fenced, runs, other_run, comes_to_run, fence, fenced }
+        let (runs, archived_until) = (Mutex::default(), Mutex::default());
+        Link {
+            is_linked,
+            servers,
+            archived_until,
+            is_fenced,
+            runs,
+            other_run,
+            comes_to_run,
+            fence,
+            fenced,
+        }
     }
 
     /// The lease was renewed, and there are so many servers.
     pub(super) fn note_renewed(&self, servers: usize) {
         self.servers.store(servers, Ordering::Relaxed);
         self.is_linked.store(true, Ordering::Relaxed);
+    }
+
+    /// A server archives the cluster, which counts as archived until then.
+    pub(super) fn note_archived_until(&self, until: Instant) {
+        *self.archived_until.lock() = Some(until);
+    }
+
+    /// Whether a server archives the cluster, or did a moment ago.
+    pub(super) fn is_archived(&self) -> bool {
+        self.archived_until.lock().is_some_and(|until| Instant::now() < until)
     }
 
     /// The lease could not be renewed.

@@ -69,6 +69,11 @@ impl LogPlace {
         self.seal.as_ref().map(Seal::name)
     }
 
+    /// Whether it is a public room's.
+    pub(super) fn is_public(&self) -> bool {
+        self.seal.is_none()
+    }
+
     /// How long Redis keeps it if nobody follows it; zero means forever.
     pub(super) fn life(&self) -> Duration {
         self.seal.as_ref().map_or(Duration::ZERO, |_| PRIVATE_LIFE)

@@ -17,6 +17,7 @@ use super::{
     keeping::Keeping,
     kicks::write_kicks,
     leases,
+    link::Link,
     place::LogPlace,
     restoring::OfferedState,
     sealed::Sealed,
@@ -47,6 +48,7 @@ pub(super) struct Log {
     pub(super) follows: Sender<Hearing>,
     pub(super) offers: Sender<OfferedState>,
     pub(super) sessions: Sender<SessionJob>,
+    pub(super) link: Arc<Link>,
     /// How many rooms have ended here whose end Redis has still to take.
     pub(super) ending: Arc<AtomicUsize>,
     pub(super) entries_kept_after: u64,
@@ -112,7 +114,7 @@ impl RoomLog for Log {
 
     fn end(&self, next_id: u64, kicks: &Kicks) {
         // Nobody makes another room with the key of a private one.
-        let kicks = match self.place.life().is_zero() {
+        let kicks = match self.place.is_public() {
             true => write_kicks(kicks, clock::now()),
             false => Vec::new(),
         };
@@ -121,6 +123,10 @@ impl RoomLog for Log {
         self.send(Sending::End { place, next_id, kicks, ending });
         let _ = self.follows.send(Hearing::End(self.place.clone(), self.room.lock().clone()));
         self.send(Sending::Wake);
+    }
+
+    fn is_archived(&self) -> bool {
+        self.place.is_public() && self.link.is_archived()
     }
 
     fn follow(&self, room: &Arc<Room>, from: u64) {
@@ -183,6 +189,7 @@ mod tests {
             follows,
             offers,
             sessions,
+            link: Arc::new(Link::new()),
             ending: Arc::default(),
             entries_kept_after: 10,
             bytes_kept_after: 1_000,

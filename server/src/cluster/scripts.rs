@@ -6,7 +6,8 @@ use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult, Script, Value};
 
 use super::{
-    keys::{FLOOR, KICKS, MADE, NONCE_KEY, PUBLIC, RUN, RoomKeys, dead, rooms},
+    ended_rooms,
+    keys::{ENDED_ROOMS, FLOOR, KICKS, MADE, NONCE_KEY, PUBLIC, RUN, RoomKeys, dead, rooms},
     place::LogPlace,
 };
 use crate::{room::log::LogEntry, session::nonces::NonceKey};
@@ -209,7 +210,8 @@ static FORGET: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Ends the room, unless another of the same name was made since, or this server counts as dead.
-/// Its kicks are kept, and those of other rooms that are over are dropped.
+/// Its kicks are kept, and those of other rooms that are over are dropped. Of a public one, its ids
+/// are kept for archives that are away.
 static END: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -226,9 +228,14 @@ static END: LazyLock<Script> = LazyLock::new(|| {
         end
         redis.call('SREM', KEYS[8], KEYS[1])
         redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+        local now = redis.call('TIME')
+        local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
+        if ARGV[4] == '1' then
+            redis.call('ZADD', KEYS[10], time, ARGV[1] .. ' ' .. ARGV[2])
+            redis.call('ZREMRANGEBYSCORE', KEYS[10], '-inf', time - tonumber(ARGV[5]))
+            redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1 - tonumber(ARGV[6]))
+        end
         if ARGV[3] ~= '' then
-            local now = redis.call('TIME')
-            local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
             local kept = redis.call('HGETALL', KEYS[9])
             for at = 1, #kept, 2 do
                 if tonumber(string.match(kept[at + 1], '^%d+')) < time then
@@ -419,8 +426,9 @@ pub(super) fn forget_room(
 ) -> RedisResult<()> {
     let keys = &place.keys;
     END.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
-        .key((FLOOR, rooms(origin), dead(origin), PUBLIC, KICKS))
-        .arg((place.first, next_id, kicks))
+        .key((FLOOR, rooms(origin), dead(origin), PUBLIC, KICKS, ENDED_ROOMS))
+        .arg((place.first, next_id, kicks, u8::from(place.is_public())))
+        .arg((ended_rooms::KEPT.as_millis() as u64, ended_rooms::MOST))
         .invoke(connection)
 }
 

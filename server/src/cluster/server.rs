@@ -9,7 +9,7 @@ use std::{
 use crossbeam_channel::Receiver;
 use madang_protocol::room::RoomName;
 
-use super::orders::StandingOrder;
+use super::{ended_rooms::EndedRoom, orders::StandingOrder};
 use crate::{
     room::{Room, directory::Rooms},
     session::{token::TokenHash, user_manager::Taker},
@@ -30,6 +30,9 @@ pub(crate) trait ClusterServer: Send + Sync {
 
     /// It can be used again, or the number of servers has changed.
     fn linked(&self, servers: usize);
+
+    /// Another server archives the cluster from now on, or none does any more.
+    fn archived(&self, is_archived: bool);
 
     /// The other servers took this one for dead, and nothing is taken from it any more.
     fn fenced(&self);
@@ -80,8 +83,9 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// while the disk can't keep up.
     fn archive_room(&self, name: &RoomName) -> bool;
 
-    /// All public rooms that exist are archived.
-    fn note_all_archived(&self);
+    /// All public rooms that exist are archived, and these have ended: a hole is recorded where
+    /// their last messages are missing. Returns those that are still open here, to be noted later.
+    fn note_all_archived(&self, ended: Vec<EndedRoom>) -> Vec<EndedRoom>;
 
     /// Answers another server's question. Must not block.
     fn answer(&self, question: &[u8]) -> Vec<u8>;

@@ -124,6 +124,7 @@ impl Connection {
             owner: None,
             durable: false,
             archived: false,
+            archived_elsewhere: false,
             locked: false,
             limit: None,
             lesson: None,

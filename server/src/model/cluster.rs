@@ -162,6 +162,10 @@ impl RoomLog for ModelLog {
     fn follow(&self, _: &Arc<Room>, _: u64) {}
 
     fn unfollow(&self) {}
+
+    fn is_archived(&self) -> bool {
+        false
+    }
 }
 
 /// Sends each entry until there is a reply.

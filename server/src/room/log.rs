@@ -57,6 +57,9 @@ pub(crate) trait RoomLog: Send + Sync {
     /// hold in another of its name. Never blocks.
     fn end(&self, next_id: u64, kicks: &Kicks);
 
+    /// Whether a machine archives what is said in the room, or did a moment ago. Never blocks.
+    fn is_archived(&self) -> bool;
+
     /// Makes `room` receive the entries from this number on. Blocks until it has received those
     /// that there are, or a moment has passed.
     fn follow(&self, room: &Arc<Room>, from: u64);

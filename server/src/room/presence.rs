@@ -223,6 +223,7 @@ impl Executor {
             owner: self.state.owner_name().map(Into::into),
             durable: self.is_durable(),
             archived: self.recording.is_some() && !self.is_durable(),
+            archived_elsewhere: self.is_archived_elsewhere(),
             locked: access.locked,
             limit: access.limit,
             lesson: self.lesson_now(session),
@@ -247,6 +248,7 @@ impl Executor {
             owner: self.state.owner_name().map(Into::into),
             durable: self.is_durable(),
             archived: self.recording.is_some() && !self.is_durable(),
+            archived_elsewhere: self.is_archived_elsewhere(),
             locked: access.locked,
             limit: access.limit,
             lesson: self.lesson_now(session),
@@ -257,6 +259,12 @@ impl Executor {
     /// Whether an ack says that its message is on disk.
     pub(super) fn is_durable(&self) -> bool {
         self.recording.as_ref().is_some_and(Recording::is_waited_for)
+    }
+
+    /// Whether another server saves what is said here, and this one does not.
+    fn is_archived_elsewhere(&self) -> bool {
+        self.recording.is_none()
+            && self.logged.as_ref().is_some_and(|logged| logged.log.is_archived())
     }
 
     /// The current lesson for a member, if it takes place in the room.

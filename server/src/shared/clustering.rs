@@ -20,6 +20,7 @@ use crate::{
     admission::bans::Ban,
     clock,
     cluster::{
+        ended_rooms::EndedRoom,
         lessons::KEY_ASKED,
         orders::StandingOrder,
         server::{ClusterServer, Given},
@@ -68,6 +69,19 @@ impl ClusterServer for Shared {
 
     fn linked(&self, servers: usize) {
         self.console.linked(servers);
+    }
+
+    fn archived(&self, is_archived: bool) {
+        // The members of one that archives know that already.
+        if self.journal.is_some() {
+            return;
+        }
+        let notice = if is_archived { Notice::NowRecorded } else { Notice::NoLongerRecorded };
+        for (session, _) in self.users.held() {
+            if self.rooms.room_of(&session).is_some_and(|room| room.key.is_none()) {
+                session.remark(|answer| answer.notice(&notice));
+            }
+        }
     }
 
     fn fenced(&self) {
@@ -178,12 +192,16 @@ impl ClusterServer for Shared {
         }
     }
 
-    fn note_all_archived(&self) {
-        if let Some(journal) = &self.journal {
-            let rooms = self.rooms.public();
-            let rooms = rooms.iter().filter_map(|room| room.kept_as()).collect();
-            journal.write(Write::Living { rooms });
-        }
+    fn note_all_archived(&self, ended: Vec<EndedRoom>) -> Vec<EndedRoom> {
+        let Some(journal) = &self.journal else { return Vec::new() };
+        let rooms = self.rooms.public();
+        let rooms: Vec<u64> = rooms.iter().filter_map(|room| room.kept_as()).collect();
+        // One that is open here has still to hear its last messages.
+        let is_open = |room: &EndedRoom| rooms.contains(&room.first_id);
+        let (open, ended): (Vec<EndedRoom>, Vec<EndedRoom>) = ended.into_iter().partition(is_open);
+        ended.iter().for_each(|room| journal.note_ended(room.first_id, room.next_id));
+        journal.write(Write::Living { rooms });
+        open
     }
 
     fn answer(&self, question: &[u8]) -> Vec<u8> {

@@ -251,6 +251,111 @@ fn a_room_that_is_only_archived_ends_when_it_is_empty() {
 
 #[test]
 #[ignore = "needs redis-server"]
+fn what_is_missing_of_a_room_that_ended_while_an_archive_was_away_is_a_hole() {
+    let redis = TestRedis::start();
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let forgetful = |config: &mut madang_server::config::Config| {
+        config.empty_room_window = Duration::from_millis(300);
+        config.cluster = Some(ClusterConfig::at(&redis.url()));
+    };
+    let other = TestServer::start(forgetful);
+    let archiving = || {
+        TestServer::start(|config| {
+            forgetful(config);
+            config.journal = Some(JournalConfig::of(&data));
+        })
+    };
+    let gone = archiving();
+    let (mut alice, mut bob) = (other.login_json("alice"), other.login_json("bob"));
+    join(&mut alice, "tea");
+    let before = say_all(&mut alice, ["hot"]);
+    join(&mut bob, "milk");
+    say_all(&mut bob, ["cold"]);
+    join(&mut bob, "lobby");
+    wait_until("one has ended", || redis.keys("madang:room:milk").is_empty());
+    let ended = "SELECT count(*) FROM room WHERE ended IS NOT NULL";
+    wait_until("the archive knows", || query(&data, ended, |row| row.get::<_, i64>(0)) == [1]);
+    wait_until("it is archived", || said(&data, "tea") == before);
+    drop(gone);
+    let missed = say_all(&mut alice, ["warm", "cool"]);
+    join(&mut alice, "lobby");
+    wait_until("it has ended", || redis.keys("madang:room:tea").is_empty());
+    // Another room with its name: nothing of that is missing.
+    join(&mut alice, "tea");
+    let again = say_all(&mut alice, ["again"]);
+
+    let back = archiving();
+    wait_until("it has caught up", || said(&data, "tea").len() == 2);
+    // And that she has left.
+    let last = missed.keys().last().expect("something was said") + 1;
+    let first = *missed.keys().next().expect("something was said");
+    wait_until("it has found out", || holes(&data) == [(first, last)]);
+    let [kept, made] = [before, again].map(|said| said.into_keys().next());
+    assert!(said(&data, "tea").into_keys().eq(kept.into_iter().chain(made)));
+    // Once, however often it starts.
+    drop(back);
+    let back = archiving();
+    let mut carol = back.login_json("carol");
+    say_all(&mut carol, ["late"]);
+    wait_until("it goes on", || said(&data, "lobby").values().any(|text| text == "late"));
+    assert_eq!(holes(&data), [(first, last)]);
+    drop((alice, bob, carol, back, other));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn members_of_every_server_are_told_whether_a_server_archives() {
+    let redis = TestRedis::start();
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let lease = Duration::from_millis(600);
+    let cluster = || ClusterConfig { lease, ..ClusterConfig::at(&redis.url()) };
+    let other = TestServer::start(|config| config.cluster = Some(cluster()));
+    let mut alice = other.login("alice");
+    let mut bob = other.connect();
+    assert_eq!(bob.login_json("bob")["archived_elsewhere"], Value::Null);
+    let archiving = archive(&data, cluster());
+    let told = |notice: Notice<'_>| format!("{}\n", notice.text(Lang::Ko));
+    alice.expect(told(Notice::NowRecorded));
+    let text = Notice::NowRecorded.text(Lang::Ko);
+    assert_eq!(next(&mut bob, "notice")["text"], text);
+    // Whoever comes is told at once, and in which rooms.
+    let mut carol = other.connect();
+    let welcome = carol.login_json("carol");
+    assert_eq!(
+        (&welcome["archived_elsewhere"], &welcome["archived"]),
+        (&json!(true), &Value::Null)
+    );
+    assert_eq!(join(&mut carol, "math")["archived_elsewhere"], true);
+    ask(&mut carol, "/new");
+    assert_eq!(next(&mut carol, "entered")["archived_elsewhere"], Value::Null);
+    let mut dave = other.connect();
+    dave.expect("ID:");
+    dave.send("dave\n").expect(told(Notice::Recorded));
+    let mut erin = archiving.connect();
+    let welcome = erin.login_json("erin");
+    assert_eq!(
+        (&welcome["archived_elsewhere"], &welcome["archived"]),
+        (&Value::Null, &json!(true))
+    );
+    drop((erin, archiving));
+    alice.expect(told(Notice::NoLongerRecorded));
+    assert_eq!(next(&mut bob, "notice")["text"], Notice::NoLongerRecorded.text(Lang::Ko));
+    // Not those in private rooms.
+    carol.send_json(json!({"type": "say", "text": "only here", "nonce": "n"}));
+    let mut seen = carol.expect_json();
+    while seen["text"] != "only here" {
+        assert_ne!(seen["type"], "notice", "{seen}");
+        seen = carol.expect_json();
+    }
+    let mut frank = other.connect();
+    assert_eq!(frank.login_json("frank")["archived_elsewhere"], Value::Null);
+    drop((alice, bob, carol, dave, frank, other));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn the_folder_of_a_server_of_its_own_goes_on_as_an_archive_after_what_it_had() {
     let redis = TestRedis::start();
     let folder = TestFolder::new();

@@ -71,6 +71,10 @@ impl RoomLog for FakeLog {
 
     fn unfollow(&self) {}
 
+    fn is_archived(&self) -> bool {
+        false
+    }
+
     fn note_removed(&self, _session: u64) {}
 }
 
