@@ -43,6 +43,23 @@ fn a_line_is_shown_when_it_is_said_and_marked_until_it_is_saved() {
 }
 
 #[test]
+fn whoever_comes_into_a_room_that_any_server_saves_is_told() {
+    for field in ["durable", "archived", "archived_elsewhere"] {
+        let server = FakeServer::start();
+        let mut terminal = Terminal::start(&server, &["--name", "me"]);
+        let mut peer = server.accept_json();
+        peer.expect_login("\"name\":\"me\"");
+        peer.send(&format!(
+            "{{\"type\":\"welcome\",\"user\":\"me\",\"room\":\"lobby\",\"session\":\"t\",\
+             \"id\":1,\"members\":1,\"{field}\":true,\"resumed\":false}}\n"
+        ));
+        terminal.expect_row("Messages in this room are saved on the server.");
+        peer.send("{\"type\":\"notice\",\"text\":\"-- no more --\"}\n");
+        terminal.expect_row("-- no more --");
+    }
+}
+
+#[test]
 fn a_failing_disk_is_told_once_and_so_is_its_return() {
     let (_server, mut terminal, mut peer) = start(&[]);
     for (line, fields) in

@@ -34,6 +34,18 @@ test("whoever comes into a saved room is told once, where they came", () => {
   assert.deepEqual(state.entries.map(({ kind, text }) => text ?? kind), ["98", "99", "recorded", "101"]);
 });
 
+test("a room that another server saves is marked as saved, and earlier messages can't be read back", () => {
+  for (const [saved, isSaved, isRecorded] of [
+    [{}, false, false], [{ durable: true }, true, true], [{ archived: true }, true, true], [{ archived_elsewhere: true }, false, true],
+  ]) {
+    const state = new State();
+    state.receive({ type: "welcome", user: "me", room: "lobby", session: "s", id: 100, members: 2, resumed: false, ...saved });
+    state.receive({ type: "joined", id: 100, time, room: "lobby", user: "me" });
+    assert.deepEqual([state.isSaved, state.isRecorded], [isSaved, isRecorded]);
+    assert.equal(state.entries.some(({ kind }) => kind === "recorded"), isRecorded);
+  }
+});
+
 test("what is loaded from before goes on until there is nothing older", () => {
   const state = arrived();
   before(state, 100, saids(97, 99));
