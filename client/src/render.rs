@@ -104,8 +104,10 @@ impl Renderer {
                 notice(self.notice(&Notice::Rooms(rooms).text(self.lang)))
             }
             ServerMessage::Whois { user, room, since, away, quiet, stream, .. } => {
-                let millis = Clock::now().as_millis().saturating_sub(since.as_millis());
-                let seconds = u64::try_from(millis / 1_000).unwrap_or(0);
+                let seconds = since.map(|since| {
+                    let millis = Clock::now().as_millis().saturating_sub(since.as_millis());
+                    u64::try_from(millis / 1_000).unwrap_or(0)
+                });
                 let (room, away) = (room.as_deref(), *away);
                 let (quiet, stream) = (*quiet, *stream);
                 let whois = Notice::Whois { user, room, seconds, away, quiet, stream };

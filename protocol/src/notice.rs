@@ -207,8 +207,8 @@ pub enum Notice<'a> {
         user: &'a str,
         /// The public room where they are.
         room: Option<&'a str>,
-        /// For how long they have been on the server, in seconds.
-        seconds: u64,
+        /// For how long they have been on the server, in seconds, if that is known.
+        seconds: Option<u64>,
         /// Whether their connection is cut.
         away: bool,
         /// Whether they are quiet.

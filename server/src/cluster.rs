@@ -23,15 +23,21 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use madang_protocol::{event::Time, room::RoomKey};
+use madang_protocol::{
+    event::Time,
+    name::UserName,
+    room::{RoomKey, RoomName},
+};
 use redis::{Connection, ErrorKind, RedisResult};
 
 pub use self::config::{ClusterConfig, ClusterError};
 use self::{
+    answering::Answerer,
     connection::Redis,
     control::{Answers, Control, Once},
     gathering::Gathering,
     hearer::{ControlLine, Hearing},
+    keys::RoomKeys,
     leases::{Lease, Timing},
     link::Link,
     orders::{OrderBook, StandingOrder},
@@ -64,6 +70,7 @@ pub(crate) mod server;
 mod keeping;
 mod uplink;
 mod hearer;
+mod answering;
 mod archivist;
 mod guard;
 mod explanation;
@@ -130,7 +137,8 @@ struct ClusterThreads {
     stops: [Sender<()>; 2],
     /// The uplinks, and the threads for names and sessions.
     writers: Vec<JoinHandle<()>>,
-    hearer: JoinHandle<()>,
+    /// The hearer, and the answerer.
+    hearers: [JoinHandle<()>; 2],
 }
 
 impl Cluster {
@@ -194,12 +202,13 @@ impl Cluster {
             || archivist::start_archivist(redis.clone(), server.clone(), stopped.clone());
         let (bell, archiving) = archives.then(start_archivist).transpose()?.unzip();
         let orders: Arc<OrderBook> = Arc::default();
-        let line = ControlLine {
+        let answerer = Answerer {
             control: control.clone(),
-            orders: orders.clone(),
+            server: server.clone(),
             jobs: uplinks[0].jobs.clone(),
-            bell,
         };
+        let (slow, answering) = answering::start_answering(answerer.clone(), stopped.clone())?;
+        let line = ControlLine { answerer, slow, orders: orders.clone(), bell };
         let hearer = hearer::start_hearer(
             redis.clone(),
             origin,
@@ -222,8 +231,9 @@ impl Cluster {
             uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
         writers.extend([naming, keeping]);
         writers.extend(archiving);
+        let hearers = [hearer, answering];
         let threads =
-            Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], writers, hearer }));
+            Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], writers, hearers }));
         Ok(Cluster {
             redis,
             origin,
@@ -259,6 +269,19 @@ impl Cluster {
         is_enough: &dyn Fn(&[u8]) -> bool,
     ) -> Answers {
         self.control.ask(question, once, is_enough)
+    }
+
+    /// The public rooms that the server has opened, or had opened, that has claimed this name; none
+    /// if no other server has, or Redis can't be reached.
+    pub(crate) fn rooms_of_bearer(&self, name: &UserName) -> Option<Vec<RoomName>> {
+        let rooms = self.control.use_connection(|connection| {
+            let by = names::claimed_by(connection, name)?.filter(|by| *by != self.origin);
+            let Some(by) = by else { return Ok(None) };
+            let rooms: Vec<String> =
+                redis::cmd("SMEMBERS").arg(keys::rooms(by)).query(connection)?;
+            Ok(Some(rooms.iter().filter_map(|meta| RoomKeys::room_of(meta)).collect()))
+        });
+        rooms.inspect_err(|error| tracing::warn!(%error, "failed to look for a name")).ok()?
     }
 
     /// The time by Redis's clock, as events have it.
@@ -386,7 +409,7 @@ impl Cluster {
     /// Writes what is queued, as far as Redis accepts it, ends the threads, and gives the lease
     /// up.
     pub(crate) fn stop(&self) {
-        let Some(ClusterThreads { stops, writers, hearer }) = self.threads.lock().take() else {
+        let Some(ClusterThreads { stops, writers, hearers }) = self.threads.lock().take() else {
             return;
         };
         let [stop_hearer, stop] = stops;
@@ -404,7 +427,7 @@ impl Cluster {
             keeper
         });
         let deadline = Instant::now() + LAST_WORD;
-        for thread in keeper.into_iter().chain([hearer]) {
+        for thread in keeper.into_iter().chain(hearers) {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::park_timeout(Duration::from_millis(1));
             }

@@ -15,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod caller;
 pub(crate) mod elsewhere;
 mod locating;
+pub(crate) mod absent;
 pub(crate) mod chat;
 pub(crate) mod moderation;
 mod people;

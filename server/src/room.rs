@@ -31,6 +31,7 @@ use std::{
 
 use madang_protocol::{
     event::{Event, Time},
+    name::UserName,
     room::RoomKey,
 };
 
@@ -340,6 +341,15 @@ impl Room {
         let (told, answers) = bounded(1);
         self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Bearers { told })?;
         answers.recv().map_err(|_| Ended(()))
+    }
+
+    /// Its member with this name, if there is one. Blocks until that is known; may pump.
+    pub(crate) fn bearer(&self, name: &UserName) -> Option<Bearer> {
+        let (told, answers) = bounded(1);
+        let envelope = || Envelope::Bearer { name: name.clone(), told };
+        // One that has ended has no members.
+        self.post(POST_BYTES, Urgency::Waits, envelope).ok()?;
+        answers.recv().ok()?
     }
 
     /// Has the room offer its state to its log, and append again what it has not heard yet; blocks

@@ -15,8 +15,11 @@ export function answerText(state, message) {
     case "rooms": return message.rooms.map((room) => roomLine(state, room)).join("\n");
     case "whois": {
       const place = message.room && roomTitle(state, message.room);
-      const line = word("whoisLine", message.user, place, new Date(message.since).toLocaleTimeString(lang()));
-      const marks = [message.quiet && word("quietMark"), message.stream && word("streamMark")];
+      const since = message.since && new Date(message.since).toLocaleTimeString(lang());
+      const line = word("whoisLine", message.user, place, since);
+      const marks = [
+        message.away && word("awayMark"), message.quiet && word("quietMark"), message.stream && word("streamMark"),
+      ];
       return [line, ...marks.filter(Boolean)].join(" · ");
     }
     case "ignored": return message.users.length > 0 ? word("ignoredLine", message.users.join(", ")) : word("nobodyIgnored");

@@ -147,6 +147,7 @@ const WORDS = {
   mute: ["10분 동안 채팅 금지", "Mute for 10 minutes"],
   unmute: ["채팅 금지 풀기", "Unmute"],
   makeOwner: ["방장 넘기기", "Make owner"],
+  awayMark: ["연결 끊김", "disconnected"],
   quietMark: ["알림 없이 참여", "quiet"],
   streamMark: ["보기만", "read only"],
   mutedMark: ["채팅 금지", "muted"],
@@ -263,8 +264,8 @@ const WORDS = {
   restartedEvent: ["서버가 다시 시작되었습니다", "The server restarted"],
   endedEvent: [(who) => `${koBy(who)} 방을 닫았습니다`, (who) => `${enBy(who)} closed the room`],
   whoisLine: [
-    (user, room, since) => `${user}${room ? ` · ${room}` : ""} · ${since}에 접속`,
-    (user, room, since) => `${user}${room ? ` · ${room}` : ""} · connected at ${since}`,
+    (user, room, since) => [user, room, since && `${since}에 접속`].filter(Boolean).join(" · "),
+    (user, room, since) => [user, room, since && `connected at ${since}`].filter(Boolean).join(" · "),
   ],
   pong: ["서버가 응답했습니다.", "The server answered."],
   roomLine: [(room, n) => `${room} (${n}명)`, (room, n) => `${room} (${n})`],

@@ -7,6 +7,7 @@ use madang_server::cluster::ClusterConfig;
 use madang_tests::{TestClient, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
 
+mod absent;
 mod archive;
 mod failover;
 mod lessons;

@@ -199,8 +199,9 @@ pub enum ServerMessage<'a> {
         /// The public room where they are.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<Cow<'a, str>>,
-        /// When they logged in.
-        since: Time,
+        /// When they logged in, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Time>,
         /// Whether their connection is cut and may come back.
         away: bool,
         /// Whether they are quiet.

@@ -218,8 +218,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             let away = if *away { ", disconnected" } else { "" };
             let quiet = if *quiet { ", quiet" } else { "" };
             let stream = if *stream { ", read only" } else { "" };
-            let time = show_about(*seconds, Lang::En);
-            format!("{user}: {place}, connected for {time}{away}{quiet}{stream}")
+            let time = seconds.map(|it| format!(", connected for {}", show_about(it, Lang::En)));
+            let time = time.unwrap_or_default();
+            format!("{user}: {place}{time}{away}{quiet}{stream}")
         }
         Notice::NotHere => "No one in this room has that name. (who is here: /who)".into(),
         Notice::InNoRoom { user } => {

@@ -219,8 +219,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             let away = if *away { ", 연결 끊김" } else { "" };
             let quiet = if *quiet { ", 알림 없이 참여" } else { "" };
             let stream = if *stream { ", 보기만" } else { "" };
-            let time = show_about(*seconds, Lang::Ko);
-            format!("{user}: {place}, 접속한 지 {time}{away}{quiet}{stream}")
+            let time = seconds.map(|it| format!(", 접속한 지 {}", show_about(it, Lang::Ko)));
+            let time = time.unwrap_or_default();
+            format!("{user}: {place}{time}{away}{quiet}{stream}")
         }
         Notice::NotHere => "이 방에 그런 사람이 없습니다. (방에 있는 사람: /누구)".into(),
         Notice::InNoRoom { user } => format!(

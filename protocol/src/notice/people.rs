@@ -15,8 +15,8 @@ pub struct Present<'a> {
     pub room: Option<&'a str>,
     /// The address that they are connected from; none while the connection is lost.
     pub address: Option<IpAddr>,
-    /// For how many seconds they have been idle.
-    pub idle: u64,
+    /// For how many seconds they have been idle, if that is known.
+    pub idle: Option<u64>,
     /// Whether the operator has muted them: for how many more seconds, or until it is lifted.
     pub muted: Option<Option<u64>>,
     /// Whether they are quiet.
@@ -28,9 +28,9 @@ pub struct Present<'a> {
 impl Present<'_> {
     /// The text of each column.
     fn cells(&self, lang: Lang) -> [String; 5] {
-        let idle = show_about(self.idle, lang);
+        let idle = self.idle.map(|idle| show_about(idle, lang));
         let (idle, away) = match lang {
-            Lang::Ko => (format!("{idle} 전"), "연결 끊김"),
+            Lang::Ko => (idle.map(|idle| format!("{idle} 전")), "연결 끊김"),
             Lang::En => (idle, "connection lost"),
         };
         let muted = match (self.muted, lang) {
@@ -59,7 +59,7 @@ impl Present<'_> {
             self.user.to_owned(),
             self.room.map_or("-", |room| room_name(room, lang)).to_owned(),
             self.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
-            idle,
+            idle.unwrap_or_else(|| "-".to_owned()),
             remarks.join(", "),
         ]
     }
@@ -107,7 +107,7 @@ mod tests {
                 user: "철수",
                 room: Some("lobby"),
                 address: Some([192, 0, 2, 7].into()),
-                idle: 12,
+                idle: Some(12),
                 muted: None,
                 quiet: true,
                 stream: false,
@@ -116,7 +116,7 @@ mod tests {
                 user: "alice",
                 room: Some("private-k3f9"),
                 address: Some([10, 0, 0, 5].into()),
-                idle: 240,
+                idle: Some(240),
                 muted: Some(Some(300)),
                 quiet: false,
                 stream: false,
@@ -125,7 +125,7 @@ mod tests {
                 user: "bob",
                 room: None,
                 address: None,
-                idle: 30,
+                idle: None,
                 muted: Some(None),
                 quiet: false,
                 stream: true,
@@ -137,7 +137,7 @@ mod tests {
                name   room          address    idle\n  \
                철수   lobby         192.0.2.7  12 seconds  quiet\n  \
                alice  private-k3f9  10.0.0.5   4 minutes   muted for 5 minutes\n  \
-               bob    -             -          30 seconds  connection lost, muted, read only"
+               bob    -             -          -           connection lost, muted, read only"
         );
         assert_eq!(
             table(None, &people[1..2], Lang::Ko),

@@ -202,6 +202,11 @@ impl Control {
     }
 }
 
+/// What a question asks, without the number for its answer.
+pub(super) fn question_in(message: &[u8]) -> Option<&[u8]> {
+    split(message).map(|(_, question)| question)
+}
+
 /// The first line, and the rest.
 fn split(message: &[u8]) -> Option<(&str, &[u8])> {
     let end = message.iter().position(|byte| *byte == b'\n')?;

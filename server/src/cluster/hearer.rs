@@ -14,9 +14,10 @@ use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, Msg, PubSub, RedisResult};
 
 use super::{
+    answering::{Answerer, SlowQuestion},
     archivist::Bell,
     connection::{PATIENCE, Redis},
-    control::{Control, ControlAnswer},
+    control::{ControlAnswer, question_in},
     guard::guarded,
     keys::{CONTROL, MADE, ORDERS, published, wake_channel},
     link::Link,
@@ -93,10 +94,11 @@ pub(super) fn start_hearer(
 
 /// Where questions of other servers go, answers to this one's, and the news of another room.
 pub(super) struct ControlLine {
-    pub(super) control: Arc<Control>,
+    pub(super) answerer: Answerer,
+    /// Where questions go that it answers on a thread of its own.
+    pub(super) slow: Sender<SlowQuestion>,
     /// The operator's orders, as this server knows them.
     pub(super) orders: Arc<OrderBook>,
-    pub(super) jobs: Sender<Sending>,
     /// Of the archivist, if this server archives.
     pub(super) bell: Option<Bell>,
 }
@@ -258,7 +260,7 @@ impl Hearer {
             return Ok(());
         }
         if channel == self.own {
-            self.control.control.take_answer(message.get_payload_bytes());
+            self.control.answerer.control.take_answer(message.get_payload_bytes());
             return Ok(());
         }
         if channel == CONTROL {
@@ -363,16 +365,17 @@ impl ControlLine {
         };
         let (channel, message) = (wake_channel(taker.origin), sessions::answer(taker, &answer));
         // After the end of the threads nothing is sent.
-        let _ = self.jobs.send(Sending::Answer(ControlAnswer { channel, message }));
+        let _ = self.answerer.jobs.send(Sending::Answer(ControlAnswer { channel, message }));
     }
 
-    fn answer(&self, question: &[u8], server: &OwnServer) {
+    fn answer(&self, message: &[u8], server: &OwnServer) {
         let Some(server) = server.get() else { return };
-        let hear = || self.control.hear(question, |question| server.answer(question));
-        // Without an answer, the asker says that it is not known what was done.
-        if let Some(Some(answered)) = guarded("answering another server", hear) {
-            // After the end of the threads nothing is sent.
-            let _ = self.jobs.send(Sending::Answer(answered));
+        let question = question_in(message);
+        let waits = || question.is_some_and(|question| server.must_wait(question));
+        match guarded("reading a question", waits).unwrap_or_default() {
+            // After the end of its thread nothing is answered.
+            true => _ = self.slow.send((Instant::now(), message.to_vec())),
+            false => self.answerer.answer(message, &*server),
         }
     }
 }
@@ -501,23 +504,5 @@ mod tests {
         assert!(follow.hand_over(entry).is_err());
         // It has heard the entry, and has been told that its log is lost.
         assert_eq!((room.asked.load(Ordering::Relaxed), follow.next), (2, 2));
-    }
-
-    #[test]
-    fn a_question_whose_answer_panics_is_not_answered() {
-        let redis = Redis::at("redis://localhost", None).expect("an address");
-        let (jobs, queue) = crossbeam_channel::unbounded();
-        let line = ControlLine {
-            control: Arc::new(Control::new(redis, 1)),
-            orders: Arc::default(),
-            jobs,
-            bell: None,
-        };
-        let hear = || line.control.hear(b"2 7 0 0\nwho", |_| panic!("as the test asked"));
-        assert!(guarded("answering", hear).is_none());
-        line.answer(b"2 8 0 0\nwho", &OwnServer::default());
-        assert!(queue.is_empty(), "there is no server to answer yet");
-        let answered = line.control.hear(b"2 9 0 0\nwho", |_| b"me".to_vec());
-        assert!(answered.is_some(), "the next one is answered");
     }
 }

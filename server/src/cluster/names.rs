@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, after, bounded, never, select, unbounded,
 };
-use madang_protocol::name::NameKey;
+use madang_protocol::name::{NameKey, UserName};
 use redis::{Connection, RedisResult, Script};
 
 use super::{
@@ -141,6 +141,11 @@ pub(super) fn start_names(
 /// Gives up all names of a server that is no more.
 pub(super) fn release_all(connection: &mut Connection, dead: u64) -> RedisResult<()> {
     RELEASE_ALL.key(keys::names(dead)).arg(dead).invoke(connection)
+}
+
+/// The server that has claimed this name, if one has.
+pub(super) fn claimed_by(connection: &mut Connection, name: &UserName) -> RedisResult<Option<u64>> {
+    redis::cmd("GET").arg(keys::name(&name.spelling())).query(connection)
 }
 
 impl Names {

@@ -87,7 +87,10 @@ pub(crate) trait ClusterServer: Send + Sync {
     /// their last messages are missing. Returns those that are still open here, to be noted later.
     fn note_all_archived(&self, ended: Vec<EndedRoom>) -> Vec<EndedRoom>;
 
-    /// Answers another server's question. Must not block.
+    /// Whether the answer to another server's question has to wait for rooms.
+    fn must_wait(&self, question: &[u8]) -> bool;
+
+    /// Answers another server's question. Must not block unless it [must wait](Self::must_wait).
     fn answer(&self, question: &[u8]) -> Vec<u8>;
 }
 

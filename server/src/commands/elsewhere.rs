@@ -17,7 +17,12 @@ use madang_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{chat::Chat, lesson, server::announce_here};
+use super::{
+    absent::{AbsentOrder, find_absent_here, order_absent_here},
+    chat::Chat,
+    lesson,
+    server::announce_here,
+};
 use crate::{
     clock,
     room::{By, Op},
@@ -45,6 +50,10 @@ pub(crate) trait Elsewhere {
 
     /// Has the other servers read them, after they were asked to carry them out.
     fn announce_orders(&self);
+
+    /// The public rooms where somebody with this name may be whose server is gone: those that it
+    /// had open. None if no other server has claimed the name, or that is not known. Blocks.
+    fn rooms_of_absent(&self, name: &UserName) -> Option<Vec<RoomName>>;
 
     /// The time by the clock of all servers' events; `None` if it can't be reached.
     fn time(&self) -> Option<Time>;
@@ -100,6 +109,8 @@ impl KeptOrder {
 pub(crate) enum Inquiry {
     /// For the profile of the person with this name.
     Find(UserName),
+    /// For the profile of a member with this name whose server is gone, if a room here knows them.
+    FindAbsent(UserName),
     /// For the profiles of everyone.
     People,
     /// For the public rooms.
@@ -132,6 +143,14 @@ pub(crate) enum Inquiry {
     /// To lift that.
     Unmute {
         session: u64,
+    },
+    /// To do something about a member with this name whose server is gone, as the operator, if a
+    /// room here knows them. It is done once under this number, on however many servers that room
+    /// is open.
+    OrderAbsent {
+        name: UserName,
+        order: AbsentOrder,
+        number: u64,
     },
     /// To let somebody join again, in every room that kicked them.
     Unkick {
@@ -224,8 +243,9 @@ pub(crate) struct Profile {
     pub(crate) user: UserName,
     /// The name of their room, or the mark of a private one.
     pub(crate) room: Option<Arc<str>>,
-    pub(crate) since: Time,
-    pub(crate) spoke_at: Time,
+    /// Known to their own server only; so is the next.
+    pub(crate) since: Option<Time>,
+    pub(crate) spoke_at: Option<Time>,
     pub(crate) muted: Option<Mute>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) is_away: bool,
@@ -240,8 +260,8 @@ impl Profile {
             session: session.number,
             user: session.name(),
             room: chat.rooms.room_of(session).map(|room| room.name.clone()),
-            since: session.since,
-            spoke_at: session.spoke_at(),
+            since: Some(session.since),
+            spoke_at: Some(session.spoke_at()),
             muted: session.muted(),
             address: chat.services.address_of(session),
             is_away: session.is_away(),
@@ -284,13 +304,24 @@ impl Findings {
     }
 }
 
-/// Answers another server. Does not block.
+impl Inquiry {
+    /// Whether [`answer_server`] blocks until rooms have answered; otherwise it does not block.
+    pub(crate) fn asks_rooms(&self) -> bool {
+        matches!(self, Inquiry::FindAbsent(_) | Inquiry::OrderAbsent { .. })
+    }
+}
+
+/// Answers another server.
 pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
     match inquiry {
         Inquiry::Find(name) => match chat.users.find(&name) {
             Some(session) => Finding::Person(Profile::of(chat, &session).into()),
             None => Finding::Nobody,
         },
+        Inquiry::FindAbsent(name) => find_absent_here(chat, &name),
+        Inquiry::OrderAbsent { name, order, number } => {
+            order_absent_here(chat, &name, order, number)
+        }
         Inquiry::People => {
             let sessions = chat.users.sessions();
             Finding::People(sessions.iter().map(|session| Profile::of(chat, session)).collect())

@@ -1,19 +1,16 @@
-//! How commands reach somebody, or all servers: whoever is looked for may be on any of them, or on
-//! one that is gone.
+//! How commands reach somebody, or all servers: whoever is looked for may be on any of them. Those
+//! whose server is gone are found [elsewhere](super::absent).
 
 use std::sync::Arc;
 
 use madang_protocol::{name::UserName, notice::Notice};
 
 use super::{
-    caller::{Caller, Reply, Standing},
+    caller::{Caller, Reply},
     chat::Chat,
     elsewhere::{Finding, Findings, Inquiry, Profile},
 };
-use crate::{
-    room::{Bearer, Room},
-    session::Session,
-};
+use crate::session::Session;
 
 /// Somebody on any of the servers.
 pub(crate) enum Located {
@@ -75,32 +72,6 @@ impl Caller<'_> {
     /// The refusal, if nobody has it.
     pub(crate) fn locate(&self, name: &UserName) -> Result<Located, Reply> {
         self.find_anywhere(name).map_err(|notice| self.refuse(&notice))
-    }
-
-    /// A member of the caller's room whom nobody else knows: its server is gone, and it may come back
-    /// to another. The operator finds it in any room that is open here.
-    ///
-    /// # Errors
-    ///
-    /// The refusal for this reason, if there is none of this name.
-    pub(crate) fn absent(
-        &self,
-        name: &UserName,
-        otherwise: Notice<'_>,
-    ) -> Result<(Arc<Room>, Bearer), Reply> {
-        let rooms = match self.standing {
-            _ if self.chat.elsewhere.is_none() => Vec::new(),
-            Standing::Member(member) => member.room.cloned().into_iter().collect(),
-            Standing::Operator(_) => self.chat.rooms.all(),
-            Standing::Newcomer => Vec::new(),
-        };
-        let spelling = name.spelling();
-        let found = rooms.into_iter().find_map(|room| {
-            let mut bearers = room.bearers().unwrap_or_default().into_iter();
-            let found = bearers.find(|bearer| bearer.user.spelling() == spelling);
-            found.map(|bearer| (room, bearer))
-        });
-        found.ok_or_else(|| self.refuse(&otherwise))
     }
 
     /// The number of the session of somebody who was looked for under this name, or is

@@ -13,16 +13,16 @@ use madang_protocol::{
 };
 
 use super::{
+    absent::{AbsentOrder, note_absent_kicked},
     caller::{Caller, Effect, Reply, Standing},
     chat::Chat,
     elsewhere::{Finding, Inquiry, KeptOrder, see_off_here},
-    lesson,
     locating::Located,
     rooms::check_admits,
 };
 use crate::{
     clock,
-    room::{Bearer, By, Muter, Op, log::Unreachable, refusal::Refusal},
+    room::{By, Muter, Op, log::Unreachable, refusal::Refusal},
     session::{Mute, Session},
 };
 
@@ -39,19 +39,14 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let other = match caller.find_anywhere(target) {
         Ok(other) => other,
         Err(notice) => {
-            let (room, absent) = caller.absent(target, notice)?;
-            let done = Done::Kicked { user: target.as_str(), seconds };
-            let op = Op::Kick { session: absent.session, seconds };
-            let result = match caller.standing {
-                Standing::Operator(_) => room.act(By::Operator, op),
-                _ => caller.act(op),
+            let result = if caller.is_operator() {
+                caller.order_absent(target, AbsentOrder::Kick { seconds }, notice)?
+            } else {
+                let (room, absent) = caller.absent(target, notice)?;
+                let result = caller.act(Op::Kick { session: absent.session, seconds });
+                note_absent_kicked(&chat, room, &absent, result)
             };
-            // If nobody is left, no leaving would do this.
-            chat.services.end_when_empty(&room);
-            if result.is_ok() {
-                lesson::leave_from(&chat, &absent);
-            }
-            return Ok(caller.settle(result, done));
+            return Ok(caller.settle(result, Done::Kicked { user: target.as_str(), seconds }));
         }
     };
     let op = Op::Kick { session: other.number(), seconds };
@@ -156,13 +151,8 @@ pub(super) fn mute(
     let other = match other {
         Ok(other) => other,
         Err(notice) => {
-            // Their room keeps the mute until they come back, and they take it along from there.
-            let (room, Bearer { session, .. }) = caller.absent(target, notice)?;
-            let result = room.act(By::Operator, Op::Mute { session, mute, seconds });
-            if let (Ok(()), Some((at, until))) = (&result, over_at(mute)) {
-                chat.services.end_mute_at(at, until, &room, (session, Muter::Operator));
-            }
-            return Ok(caller.settle(result, done));
+            let order = AbsentOrder::Mute { mute, seconds };
+            return Ok(caller.settle(caller.order_absent(target, order, notice)?, done));
         }
     };
     let op = Op::Mute { session: other.number(), mute, seconds };
@@ -193,7 +183,7 @@ pub(super) fn mute_everywhere(chat: &Chat<'_>, session: &Arc<Session>, mute: Mut
 }
 
 /// When a mute ends by itself, by both clocks.
-fn over_at(mute: Mute) -> Option<(Instant, Time)> {
+pub(super) fn over_at(mute: Mute) -> Option<(Instant, Time)> {
     let until = mute.until?;
     Some((Instant::now().checked_add(until.since(clock::now()))?, until))
 }
@@ -218,8 +208,8 @@ pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
     let other = match other {
         Ok(other) => other,
         Err(notice) => {
-            let (room, Bearer { session, .. }) = caller.absent(target, notice)?;
-            return Ok(caller.settle(room.act(By::Operator, Op::Unmute { session }), done));
+            let result = caller.order_absent(target, AbsentOrder::Unmute, notice)?;
+            return Ok(caller.settle(result, done));
         }
     };
     let op = Op::Unmute { session: other.number() };

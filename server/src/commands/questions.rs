@@ -66,7 +66,7 @@ struct Person {
     user: String,
     room: Option<Arc<str>>,
     address: Option<IpAddr>,
-    idle: u64,
+    idle: Option<u64>,
     muted: Option<Option<u64>>,
     quiet: bool,
     stream: bool,
@@ -80,7 +80,7 @@ impl Person {
             user: profile.user.to_string(),
             room: profile.room,
             address: profile.address,
-            idle: seconds_between(profile.spoke_at, now),
+            idle: profile.spoke_at.map(|spoke_at| seconds_between(spoke_at, now)),
             muted: muted.map(|until| until.map(|until| seconds_between(now, until))),
             quiet: profile.is_quiet,
             stream: profile.is_stream,
@@ -146,7 +146,10 @@ fn reach_public(caller: &Caller<'_>, room: &RoomName) -> Result<Arc<Room>, Reply
 
 /// Looks somebody up.
 pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let profile = caller.locate(target)?.profile(&caller.chat);
+    let profile = match caller.find_anywhere(target) {
+        Ok(located) => located.profile(&caller.chat),
+        Err(notice) => caller.find_absent(target).ok_or_else(|| caller.refuse(&notice))?,
+    };
     let is_shown = |room: &&str| caller.is_operator() || !is_private(room);
     let room = profile.room.as_deref().filter(is_shown);
     let mut answer = caller.begin();

@@ -127,8 +127,10 @@ impl Dialect for TextLines {
             }
             ServerMessage::Rooms { rooms, .. } => say(Notice::Rooms(rooms)),
             ServerMessage::Whois { user, room, since, away, quiet, stream, .. } => {
-                let millis = clock::now().as_millis() - since.as_millis();
-                let seconds = u64::try_from(millis / 1_000).unwrap_or_default();
+                let seconds = since.map(|since| {
+                    let millis = clock::now().as_millis() - since.as_millis();
+                    u64::try_from(millis / 1_000).unwrap_or_default()
+                });
                 let (room, away) = (room.as_deref(), *away);
                 let (quiet, stream) = (*quiet, *stream);
                 say(Notice::Whois { user, room, seconds, away, quiet, stream });

@@ -10,6 +10,7 @@ use super::{
     log::{LogEntry, Snapshot},
     op::{By, Op, Speech},
     refusal::Refusal,
+    roster::Presence,
 };
 use crate::{
     close_reason::CloseReason,
@@ -65,6 +66,11 @@ pub(super) enum Envelope {
     /// Returns the members.
     Bearers {
         told: Sender<Vec<Bearer>>,
+    },
+    /// Returns the member with this name, if there is one.
+    Bearer {
+        name: UserName,
+        told: Sender<Option<Bearer>>,
     },
     /// Returns the lesson's attendance.
     Attendance {
@@ -207,6 +213,7 @@ pub(crate) enum Question {
 }
 
 /// A member, for those who ask from outside.
+#[derive(Debug, Clone)]
 pub(crate) struct Bearer {
     pub(crate) session: u64,
     pub(crate) user: UserName,
@@ -214,4 +221,21 @@ pub(crate) struct Bearer {
     pub(crate) origin: u64,
     /// The operator's mute.
     pub(crate) muted: Option<Mute>,
+    /// Whether joining and leaving are not announced.
+    pub(crate) is_quiet: bool,
+    /// Whether it is a stream over HTTP.
+    pub(crate) is_stream: bool,
+}
+
+impl Bearer {
+    pub(super) fn of(presence: &Presence) -> Bearer {
+        Bearer {
+            session: presence.session,
+            user: presence.user.clone(),
+            origin: presence.origin,
+            muted: presence.muted,
+            is_quiet: presence.quiet.is_some(),
+            is_stream: presence.stream,
+        }
+    }
 }

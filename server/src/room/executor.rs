@@ -269,14 +269,12 @@ impl Executor {
                 let _ = told.send(self.history.remembered(self.batch.events()));
             }
             Envelope::Bearers { told } => {
-                let bearers = self.state.members().in_order().map(|it| Bearer {
-                    session: it.session,
-                    user: it.user.clone(),
-                    origin: it.origin,
-                    muted: it.muted,
-                });
                 // The requester is waiting for it.
-                let _ = told.send(bearers.collect());
+                let _ = told.send(self.state.members().in_order().map(Bearer::of).collect());
+            }
+            Envelope::Bearer { name, told } => {
+                // The requester is waiting for it.
+                let _ = told.send(self.state.members().bearer(&name).map(Bearer::of));
             }
             Envelope::Attendance { told } => {
                 // The requester is waiting for it.

@@ -11,6 +11,7 @@ use std::{
 use crossbeam_channel::Receiver;
 use madang_protocol::{
     event::Time,
+    name::UserName,
     notice::{Goodbye, Notice},
     room::{Destination, RoomName},
 };
@@ -204,6 +205,10 @@ impl ClusterServer for Shared {
         open
     }
 
+    fn must_wait(&self, question: &[u8]) -> bool {
+        serde_json::from_slice(question).is_ok_and(|inquiry: Inquiry| inquiry.asks_rooms())
+    }
+
     fn answer(&self, question: &[u8]) -> Vec<u8> {
         if let (KEY_ASKED, Some(cluster)) = (question, &self.cluster) {
             return cluster.lesson_key();
@@ -331,6 +336,10 @@ impl Elsewhere for Shared {
 
     fn announce_orders(&self) {
         self.cluster.iter().for_each(|it| it.announce_orders());
+    }
+
+    fn rooms_of_absent(&self, name: &UserName) -> Option<Vec<RoomName>> {
+        self.cluster.as_ref()?.rooms_of_bearer(name)
     }
 
     fn time(&self) -> Option<Time> {

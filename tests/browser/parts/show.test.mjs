@@ -36,6 +36,9 @@ test("answers mark who joined without an announcement", () => {
   const whois = { type: "whois", user: "bot", room: "lobby", since: "2026-11-28T10:00:00.000Z" };
   assert.ok(text({ ...whois, quiet: true }).endsWith(word("quietMark")));
   assert.ok(!text(whois).includes(word("quietMark")));
+  // Of somebody whose server is gone, nobody knows since when they have been here.
+  const gone = { type: "whois", user: "bot", room: "lobby", away: true };
+  assert.equal(text(gone), `bot · 로비 · ${word("awayMark")}`);
 });
 
 test("a name is found by any part of it, composed or not", () => {

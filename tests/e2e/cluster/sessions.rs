@@ -22,14 +22,14 @@ impl Member {
 
     /// Resumes the session on a server, having received the private events up to `private`.
     #[track_caller]
-    fn resume(&mut self, server: &TestServer, room: &str, private: u64) -> Value {
+    pub(super) fn resume(&mut self, server: &TestServer, room: &str, private: u64) -> Value {
         self.present_to(server, room, private);
         let welcome = next(&mut self.client, "welcome");
         assert_eq!(welcome["resumed"], true, "{welcome}");
         welcome
     }
 
-    fn present_to(&mut self, server: &TestServer, room: &str, private: u64) {
+    pub(super) fn present_to(&mut self, server: &TestServer, room: &str, private: u64) {
         self.client = present(server, &self.token, room, self.last, private);
     }
 }
