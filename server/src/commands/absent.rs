@@ -192,6 +192,16 @@ pub(super) fn order_absent_here(
     }
 }
 
+/// The members of these rooms, as profiles of those whose server is gone.
+pub(super) fn members_of(rooms: &[Arc<Room>]) -> Vec<Profile> {
+    let members = rooms.iter().flat_map(|room| {
+        // One that has ended has no members.
+        let bearers = room.bearers().unwrap_or_default().into_iter();
+        bearers.map(|bearer| Profile::of_absent((room.clone(), bearer)))
+    });
+    members.collect()
+}
+
 /// The first of these rooms that has a member with this name, and the member.
 fn find_in(
     rooms: impl IntoIterator<Item = Arc<Room>>,

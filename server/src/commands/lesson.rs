@@ -206,14 +206,21 @@ fn call(caller: &Caller<'_>, whom: Option<&UserName>) -> Result<Reply, Reply> {
     let whom = match whom {
         None => None,
         Some(name) => {
-            let found = caller.locate(name)?;
-            let (is_teacher, is_there) = match &found {
-                Located::Here(it) => (it.is_teacher(), is_in_public(&caller.chat, it)),
-                Located::Elsewhere(it) => {
-                    let teaches = |session| {
-                        caller.chat.rooms.lesson.read(|state| state.teaching(session).is_some())
-                    };
-                    (teaches(it.session), it.room.as_deref().is_some_and(|it| !is_private(it)))
+            let teaches =
+                |session| caller.chat.rooms.lesson.read(|state| state.teaching(session).is_some());
+            let is_public =
+                |room: &Option<Arc<str>>| room.as_ref().is_some_and(|it| !is_private(it));
+            let (whom, is_teacher, is_there) = match caller.find_anywhere(name) {
+                Ok(Located::Here(it)) => {
+                    ((it.number, it.name()), it.is_teacher(), is_in_public(&caller.chat, &it))
+                }
+                Ok(Located::Elsewhere(it)) => {
+                    let (is_teacher, is_there) = (teaches(it.session), is_public(&it.room));
+                    ((it.session, it.user), is_teacher, is_there)
+                }
+                Err(notice) => {
+                    let (room, it) = caller.absent(name, notice)?;
+                    ((it.session, it.user), teaches(it.session), room.key.is_none())
                 }
             };
             if is_teacher {
@@ -222,7 +229,7 @@ fn call(caller: &Caller<'_>, whom: Option<&UserName>) -> Result<Reply, Reply> {
             if !is_there {
                 return Err(caller.refuse(&Notice::NotHere));
             }
-            Some((found.number(), found.name()))
+            Some(whom)
         }
     };
     teachers(caller, LessonOp::Call { whom })

@@ -218,12 +218,18 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
 
 /// Puts somebody on the caller's ignore list.
 pub(super) fn ignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let (session, other) = (caller.member()?.session, caller.locate(target)?);
-    if other.number() == session.number {
+    let session = caller.member()?.session;
+    let (number, user) = match caller.find_anywhere(target) {
+        Ok(other) => (other.number(), other.name()),
+        Err(notice) => {
+            let (_, absent) = caller.absent(target, notice)?;
+            (absent.session, absent.user)
+        }
+    };
+    if number == session.number {
         return Err(caller.refuse(&Notice::Oneself));
     }
-    let user = other.name();
-    if !session.hide(other.number(), &user) {
+    if !session.hide(number, &user) {
         return Err(caller.refuse(&Notice::TooManyHidden { limit: MOST_HIDDEN }));
     }
     tell_room_of_hidden(caller, session);

@@ -11,8 +11,9 @@ use madang_protocol::{
 };
 
 use super::{
+    absent::members_of,
     caller::{Caller, Effect, Membership, Reply, Standing},
-    elsewhere::{Finding, Inquiry, Profile},
+    elsewhere::{Finding, Findings, Inquiry, Profile},
     invite, one_line,
     rooms::not_made,
 };
@@ -31,31 +32,47 @@ pub(super) fn who(
         return who_is_where(caller, room);
     }
     caller.member()?;
-    let after = match after {
-        Some(name) => Some(caller.locate(name)?.number()),
-        None => None,
+    let room = room.map(|room| reach_public(caller, room)).transpose()?;
+    let number_of = |name| match (caller.find_anywhere(name), &room) {
+        (Err(notice), Some(room)) => {
+            let absent = room.bearer(name).ok_or_else(|| caller.refuse(&notice))?;
+            Ok(absent.session)
+        }
+        (found, _) => caller.number_of(name, found),
     };
-    let Some(room) = room else { return Ok(ask(caller, Question::Who { after })) };
-    let room = reach_public(caller, room)?;
-    Ok(caller.silence().and(Effect::Ask(room, Question::WhoThere { after })))
+    let after = after.map(number_of).transpose()?;
+    Ok(match room {
+        Some(room) => caller.silence().and(Effect::Ask(room, Question::WhoThere { after })),
+        None => ask(caller, Question::Who { after }),
+    })
 }
 
-/// Lists everyone on the server, or in one room, with their rooms.
+/// Lists everyone on the server, or in one room, with their rooms. Of those whose server is gone, it
+/// lists the members of rooms that are open here.
 fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, Reply> {
     let chat = caller.chat;
     let room = room.map(|room| reach_public(caller, room)).transpose()?;
+    // First: whoever comes meanwhile is known to a server.
+    let members = match chat.elsewhere {
+        Some(_) => members_of(&room.clone().map_or_else(|| chat.rooms.all(), |room| vec![room])),
+        None => Vec::new(),
+    };
     let sessions = chat.users.sessions();
     let here = sessions.iter().map(|session| Profile::of(&chat, session));
-    let elsewhere = caller.ask_elsewhere(&Inquiry::People).findings.into_iter();
-    let elsewhere = elsewhere.flat_map(|finding| match finding {
+    let Findings { findings, is_complete } = caller.ask_elsewhere(&Inquiry::People);
+    let elsewhere = findings.into_iter().flat_map(|finding| match finding {
         Finding::People(people) => people,
         _ => Vec::new(),
     });
+    let mut people: Vec<Profile> = here.chain(elsewhere).collect();
+    if is_complete {
+        let known: HashSet<u64> = people.iter().map(|profile| profile.session).collect();
+        people.extend(members.into_iter().filter(|member| !known.contains(&member.session)));
+    }
     let is_there = |profile: &Profile| {
         room.as_ref().is_none_or(|room| profile.room.as_ref() == Some(&room.name))
     };
-    let people = here.chain(elsewhere).filter(is_there);
-    let mut people: Vec<Person> = people.map(Person::of).collect();
+    let mut people: Vec<Person> = people.into_iter().filter(is_there).map(Person::of).collect();
     people.sort_by(|one, other| (&one.room, &one.user).cmp(&(&other.room, &other.user)));
     let people: Vec<Present<'_>> = people.iter().map(Person::present).collect();
     Ok(caller.tell(&Notice::People { count: Some(people.len()), people: &people }))

@@ -255,6 +255,7 @@ fn owners_and_teachers_moderate_members_whose_server_is_gone() {
     join(&mut carol, &format!("#{}", make_room(&mut frank)));
     frank.send_json(json!({"type": "command", "line": "/end"}));
     next(&mut carol, "ended");
+    assert_eq!(next(&mut frank, "entered")["room"], "lobby");
     cluster.nodes[0].stop();
     carol.send_json(json!({"type": "command", "line": "/kick eve"}));
     assert_eq!(next(&mut carol, "error")["code"], "nobody");
@@ -269,4 +270,35 @@ fn owners_and_teachers_moderate_members_whose_server_is_gone() {
     order(&mut pat, "/unmute eve", ("unmuted", "eve"));
     say(&mut eve.client, "free");
     expect_said(&mut pat, "free");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn members_whose_server_is_gone_are_listed_called_and_ignored() {
+    let mut cluster = Cluster::start(2);
+    let mut pat = cluster.nodes[1].login_json("pat");
+    cluster.nodes[1].operate("/teacher pat");
+    next(&mut pat, "teacher");
+    let _eve = Member::login(&cluster.nodes[0], "eve");
+    while next(&mut pat, "joined")["user"] != "eve" {}
+    let _frank = cluster.nodes[1].login_json("frank");
+    cluster.nodes[0].stop();
+    pat.send_json(json!({"type": "command", "line": "/lesson"}));
+    next(&mut pat, "lesson");
+    order(&mut pat, "/call eve", ("called", "eve"));
+    for line in ["/who after eve", "/who lobby after eve"] {
+        pat.send_json(json!({"type": "command", "line": line}));
+        let who = next(&mut pat, "who");
+        assert_eq!(who["members"], json!(["frank"]), "{line}: {who}");
+    }
+    pat.send_json(json!({"type": "command", "line": "/ignore eve", "nonce": "ignore"}));
+    while next(&mut pat, "ack")["nonce"] != "ignore" {}
+    pat.send_json(json!({"type": "command", "line": "/ignore"}));
+    assert_eq!(next(&mut pat, "ignored")["users"], json!(["eve"]));
+    for line in ["/lang en", "/who"] {
+        cluster.nodes[1].operate(line);
+    }
+    cluster.nodes[1].console_expect("3 people");
+    // Neither the address nor when she spoke is known.
+    cluster.nodes[1].console_expect("eve    lobby  -          -  ");
 }
