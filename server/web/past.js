@@ -48,13 +48,15 @@ export class Past {
   /** Takes a part of an answer, or its end. */
   answer(waiting, message) {
     const { nonce, request } = waiting;
-    waiting.answer ??= { room: null, events: [], gaps: [], isAll: false };
+    waiting.answer ??= { room: null, events: [], gaps: [], isAll: false, gone: null, tellsGaps: false };
     const { answer } = waiting;
     if (message.type === "history") {
       answer.room = message.room;
       answer.events.push(...message.events);
       answer.gaps.push(...(message.gaps ?? []));
       answer.isAll ||= message.earliest ?? false;
+      answer.gone = message.gone ?? null;
+      answer.tellsGaps ||= message.gaps !== undefined;
       return;
     }
     const came = this.#came.get(nonce);
@@ -67,7 +69,7 @@ export class Past {
       came?.(true);
     }
     const gap = this.#state.entries.find((it) => it.kind === "gap" && it.nonce === nonce);
-    if (gap) this.#state.timeline.closeGap(gap);
+    if (gap) this.#state.timeline.closeGap(gap, lastMissing(gap, answer));
   }
 
   /** Requests on a lost connection will not be answered. */
@@ -75,4 +77,11 @@ export class Past {
     for (const came of this.#came.values()) came(false);
     this.#came.clear();
   }
+}
+
+/** The last id that an answer leaves missing of a gap. Ids may be left out that nobody was given. */
+function lastMissing({ from, to }, { events, isAll, gone, tellsGaps }) {
+  if (!tellsGaps) return to;
+  if (isAll) return Math.min(to, gone?.to ?? from - 1);
+  return Math.min(to, events[0].id - 1);
 }

@@ -118,13 +118,13 @@ export class Timeline {
     this.entries.splice(this.#placeOf(from), 0, entry);
   }
 
-  /** The gap was requested: what is still missing stays a gap. */
-  closeGap(gap) {
+  /** The gap was requested: what is still missing stays a gap. Nothing is after the id `last`. */
+  closeGap(gap, last = gap.to) {
     let missing = 0;
-    for (let id = gap.from; id <= gap.to && missing < 1_000; id += 1) {
+    for (let id = gap.from; id <= last && missing < 1_000; id += 1) {
       if (!this.ids.has(id)) missing += 1;
     }
-    const wide = gap.to - gap.from + 1;
+    const wide = last - gap.from + 1;
     gap.count = missing < 1_000 ? missing : wide;
     if (gap.count === 0) this.#remove(gap);
     else gap.version += 1;

@@ -207,6 +207,33 @@ test("answers come in parts, are asked for again after a refusal, and end with t
   assert.equal(await past.load({ before: 90 }), false);
 });
 
+test("what is missing of a gap is what the server says", () => {
+  const last = 5_000_000;
+  const check = (message, expected) => {
+    const state = new State();
+    state.receive({ type: "welcome", user: "me", room: "lobby", session: "s", id: 100, members: 2, resumed: false });
+    state.receive({ type: "joined", id: 100, time, room: "lobby", user: "me" });
+    const past = new Past(state, { ask: () => "n1" });
+    const gap = state.receive({ type: "gap", room: "lobby", from: 101, to: last });
+    past.fill(gap);
+    const waiting = { nonce: "n1", request: { type: "history", before: last + 1, limit: 200 } };
+    past.answer(waiting, { type: "history", room: "lobby", more: false, ...message });
+    past.answer(waiting, { type: "ack" });
+    assert.deepEqual(state.entries.map(({ kind, text, count }) => text ?? `${kind} ${count}`), expected);
+  };
+  // Ids are left out between 102 and the last.
+  const events = [said(101), said(102), said(last)];
+  const all = events.map(({ text }) => text);
+  check({ events, gaps: [], earliest: true }, all);
+  check({ events: [said(100), ...events], gaps: [] }, all);
+  check({ events: events.slice(1), gaps: [] }, ["gap 1", ...all.slice(1)]);
+  check({ events: events.slice(1), gaps: [], earliest: true, gone: { from: 5, to: 101 } }, ["gap 1", ...all.slice(1)]);
+  check({ events: [], gaps: [], earliest: true, gone: { from: 5, to: 110 } }, ["gap 10"]);
+  check({ events: [], gaps: [], earliest: true }, []);
+  // An older server does not say.
+  check({ events }, [`gap ${last - 100}`, ...all]);
+});
+
 test("one's own words are marked until they are safe", () => {
   setCommands([{ name: "/me", alias: "/나" }]);
   const state = arrived();
