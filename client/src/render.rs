@@ -83,6 +83,7 @@ impl Renderer {
             ServerMessage::Event(event) => self.event(event),
             ServerMessage::History { events, more, gaps, nonce, .. } => {
                 // A mention in the history is not an alert.
+                let gaps = gaps.as_deref().unwrap_or_default();
                 notice(self.history(events, gaps, *more, nonce.as_deref()))
             }
             ServerMessage::Found { events, before, .. } => {

@@ -5,13 +5,13 @@ use std::io::{self, Write as _};
 
 use crossbeam_channel::{Receiver, never, select};
 use madang_protocol::{
-    event::{Event, ServerMessage, write_json_line},
+    event::{IdRange, ServerMessage, write_json_line},
     request::Request,
     sanitize::sanitize_line,
 };
 
 use self::{
-    earlier::{Earlier, End},
+    earlier::{Earlier, End, Piece},
     progress::Progress,
 };
 use crate::{
@@ -136,10 +136,11 @@ impl Watch<'_> {
                     write(&out)?;
                     return Err(Failure::bye(reason, *seconds));
                 }
-                Some(ServerMessage::History { events, .. }) => {
+                Some(ServerMessage::History { events, gaps, earliest, gone, .. }) => {
                     if let Some(reading) = &mut self.reading {
                         let known = events.iter().map(|event| &**event);
                         reading.earlier.add(&earlier::ids(&received.line), known);
+                        reading.earlier.note_missing(gaps.as_deref(), *earliest, *gone);
                     }
                 }
                 message if number.is_some() && number == self.page_number() => match message {
@@ -226,31 +227,26 @@ impl Watch<'_> {
 
     /// Prints the fetched events, and what has arrived meanwhile.
     fn print_read(&mut self, earlier: Earlier, came: Vec<Received>, out: &mut Vec<u8>) {
-        let mut last = match self.last.map(Since::Id).or(self.options.since) {
-            Some(Since::Id(id)) => Some(id),
-            Some(Since::Time(_)) | None => None,
-        };
-        for (id, event) in earlier.into_events() {
-            // The server has restarted its ids, and reports that itself.
-            if !matches!(event, Some(Event::Restarted { .. })) {
-                self.print_gap(last, id, out);
-            }
-            last = Some(id);
-            if let Some(event) = event {
-                self.print_message(&ServerMessage::Event(event), out);
-            }
+        let room = self.session.room().unwrap_or_default().to_owned();
+        let came_ids: Vec<u64> = came
+            .iter()
+            .filter_map(|received| match &received.message {
+                Some(ServerMessage::Event(event)) => Some(event.id()),
+                _ => None,
+            })
+            .collect();
+        for piece in earlier.into_pieces(&came_ids) {
+            let message = match piece {
+                Piece::Event(event) => ServerMessage::Event(event),
+                Piece::Gap(IdRange { from, to }) => {
+                    ServerMessage::Gap { room: (&*room).into(), from, to, reason: None }
+                }
+            };
+            self.print_message(&message, out);
         }
         for received in came {
             self.print(&received, out);
         }
-    }
-
-    /// Prints that events are missing between `last` and `next`, if any are.
-    fn print_gap(&mut self, last: Option<u64>, next: u64, out: &mut Vec<u8>) {
-        let Some(from) = last.and_then(|last| last.checked_add(1)) else { return };
-        let Some(to) = next.checked_sub(1).filter(|to| *to >= from) else { return };
-        let room = self.session.room().unwrap_or_default().into();
-        self.print_message(&ServerMessage::Gap { room, from, to, reason: None }, out);
     }
 
     /// Prints a message, or keeps it until the earlier events have been printed.

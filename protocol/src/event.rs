@@ -23,6 +23,7 @@ use crate::text::{SAID_OVERHEAD, TEACHER_MARK_BYTES, rendered_bytes};
 mod json;
 mod lesson;
 mod gap;
+mod listed;
 mod server_message;
 pub(crate) mod wire;
 

@@ -194,8 +194,11 @@ pub(crate) struct HistoryHead<'a> {
     pub(crate) earliest: bool,
     /// The request's nonce.
     pub(crate) nonce: Option<&'a str>,
-    /// What could not be saved among them: the first and the last id of each gap.
-    pub(crate) gaps: &'a [(u64, u64)],
+    /// What is missing among them: the first and the last id of each gap; `None` if the events are
+    /// a selection.
+    pub(crate) gaps: Option<&'a [(u64, u64)]>,
+    /// What happened before them and can't be read any more: the first and the last id.
+    pub(crate) gone: Option<(u64, u64)>,
     /// When the server was restarted meanwhile; programs have that among the events.
     pub(crate) restarts: &'a [Event],
 }
@@ -203,7 +206,7 @@ pub(crate) struct HistoryHead<'a> {
 impl<'a> HistoryHead<'a> {
     /// Of a room, and nothing else to tell.
     pub(crate) fn of(room: &'a str) -> HistoryHead<'a> {
-        HistoryHead { room, earliest: false, nonce: None, gaps: &[], restarts: &[] }
+        HistoryHead { room, earliest: false, nonce: None, gaps: None, gone: None, restarts: &[] }
     }
 }
 

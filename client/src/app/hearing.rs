@@ -160,7 +160,7 @@ impl App<'_> {
         message: &'m ServerMessage<'static>,
     ) -> Cow<'m, ServerMessage<'static>> {
         match message {
-            ServerMessage::History { room, events, more, gaps, earliest, nonce }
+            ServerMessage::History { room, events, more, gaps, earliest, gone, nonce }
                 if !self.ignored.is_empty() =>
             {
                 let is_shown = |event: &&Cow<'_, Event>| !self.hides_event(event);
@@ -172,6 +172,7 @@ impl App<'_> {
                     more: *more,
                     gaps: gaps.clone(),
                     earliest: *earliest,
+                    gone: *gone,
                     nonce,
                 })
             }

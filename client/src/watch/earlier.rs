@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use madang_protocol::event::Event;
+use madang_protocol::event::{Event, IdRange};
 use serde::Deserialize;
 
 use crate::since::Since;
@@ -21,6 +21,9 @@ const MOST_PAGES: usize = 2_000;
 const MOST_PAGE_EVENTS: usize = 10_000;
 const MOST_PAGE_BYTES: usize = 4 * 1_024 * 1_024;
 
+/// The most gaps that are remembered.
+const MOST_GAPS: usize = 10_000;
+
 /// What has been fetched so far.
 pub(super) struct Earlier {
     since: Since,
@@ -35,6 +38,29 @@ pub(super) struct Earlier {
     page: BTreeMap<u64, Option<Event>>,
     page_bytes: usize,
     end: Option<End>,
+    missing: Missing,
+    /// The highest id that was received and is older than wanted.
+    behind: Option<u64>,
+}
+
+/// What the server says is missing.
+#[derive(Default)]
+struct Missing {
+    /// The last id of each gap, by the first. Older servers tell only of gaps where there are any:
+    /// while there are none, ids that are not there count as missing.
+    gaps: Option<BTreeMap<u64, u64>>,
+    /// Whether the oldest event is the first that may be read.
+    is_earliest: bool,
+    /// If so, what happened in the room before it.
+    gone: Option<IdRange>,
+}
+
+/// What is printed.
+#[derive(Debug, PartialEq)]
+pub(super) enum Piece {
+    Event(Event),
+    /// Events with these ids are missing.
+    Gap(IdRange),
 }
 
 /// Why fetching has stopped.
@@ -59,6 +85,8 @@ impl Earlier {
             page: BTreeMap::new(),
             page_bytes: 0,
             end: None,
+            missing: Missing::default(),
+            behind: None,
         }
     }
 
@@ -88,6 +116,26 @@ impl Earlier {
         }
     }
 
+    /// Notes what the server says is missing in a part of the page, or before it.
+    pub(super) fn note_missing(
+        &mut self,
+        gaps: Option<&[IdRange]>,
+        is_earliest: bool,
+        gone: Option<IdRange>,
+    ) {
+        self.missing.is_earliest |= is_earliest;
+        self.missing.gone = gone.or(self.missing.gone);
+        let Some(gaps) = gaps else { return };
+        let known = self.missing.gaps.get_or_insert_default();
+        for gap in gaps {
+            if known.len() >= MOST_GAPS {
+                self.end = Some(End::TooMuch);
+                return;
+            }
+            known.insert(gap.from, gap.to);
+        }
+    }
+
     /// Ends the page. Returns why it was the last one; `None` if another is needed.
     pub(super) fn end_page(&mut self) -> Option<End> {
         let before = self.lowest;
@@ -96,6 +144,7 @@ impl Earlier {
         for (id, event) in page {
             if self.since.is_behind(id, event.as_ref().map(|event| event.stamp().time)) {
                 self.end = self.end.or(Some(End::Reached));
+                self.behind = self.behind.max(Some(id));
             } else {
                 self.bytes += event.as_ref().map_or(0, Event::encoded_bytes);
                 self.events.insert(id, event);
@@ -128,11 +177,70 @@ impl Earlier {
         self.events.values().flatten().next()
     }
 
-    /// The events since the starting point, in order, by id; `None` if this version does not
-    /// know one.
-    pub(super) fn into_events(self) -> impl Iterator<Item = (u64, Option<Event>)> {
-        self.events.into_iter()
+    /// The events since the starting point, in order, and what is missing among them and before the
+    /// first event of those that `came` meanwhile.
+    pub(super) fn into_pieces(self, came: &[u64]) -> Vec<Piece> {
+        let Earlier { since, events, missing, end, behind, .. } = self;
+        // Up to which id everything is printed or older than wanted.
+        let mut last = match since {
+            Since::Id(id) => Some(id),
+            Since::Time(_) => behind.filter(|_| missing.gaps.is_some()),
+        };
+        let mut pieces = Vec::new();
+        for (at, (id, event)) in events.into_iter().enumerate() {
+            let is_oldest = at == 0 && end != Some(End::Reached);
+            let is_all_read = end == Some(End::NothingOlder) && missing.is_earliest;
+            // The server has restarted its ids, and reports that itself.
+            let is_restart = matches!(event, Some(Event::Restarted { .. }));
+            let between = last
+                .filter(|_| !is_restart || missing.gaps.is_some())
+                .and_then(|last| ids_between(last, id));
+            pieces.extend(between.into_iter().flat_map(|between| {
+                let is_unread = is_oldest && !is_all_read;
+                let gaps =
+                    if is_unread { vec![between] } else { missing.within(between, is_oldest) };
+                gaps.into_iter().map(Piece::Gap)
+            }));
+            last = Some(id);
+            pieces.extend(event.map(Piece::Event));
+        }
+        if let Some(last) = last.filter(|_| missing.gaps.is_some()) {
+            let next = came.iter().find(|id| **id > last).copied();
+            let rest = ids_between(last, next.unwrap_or(u64::MAX));
+            pieces.extend(
+                rest.into_iter().flat_map(|rest| missing.within(rest, false)).map(Piece::Gap),
+            );
+        }
+        pieces
     }
+}
+
+impl Missing {
+    /// The missing ids of this range, which are all if the server does not tell. `is_beginning`
+    /// says that the room's oldest event follows it.
+    fn within(&self, range: IdRange, is_beginning: bool) -> Vec<IdRange> {
+        let Some(gaps) = &self.gaps else { return vec![range] };
+        let gone = self.gone.filter(|_| is_beginning);
+        let mut known: Vec<(u64, u64)> =
+            gone.map(|gone| (gone.from, gone.to)).into_iter().collect();
+        known.extend(gaps.range(..=range.to).map(|(from, to)| (*from, *to)));
+        known.sort_unstable();
+        let mut missing: Vec<IdRange> = Vec::new();
+        for (from, to) in known {
+            let from = missing.last().map_or(range.from, |last| last.to + 1).max(from);
+            let to = to.min(range.to);
+            if from <= to {
+                missing.push(IdRange { from, to });
+            }
+        }
+        missing
+    }
+}
+
+/// The ids between two events.
+fn ids_between(last: u64, next: u64) -> Option<IdRange> {
+    let (from, to) = (last.checked_add(1)?, next.checked_sub(1)?);
+    (from <= to).then_some(IdRange { from, to })
 }
 
 /// The ids of all events of a `history` message, even of those that this version does not know.
@@ -168,7 +276,7 @@ mod tests {
     }
 
     fn into_ids(earlier: Earlier) -> Vec<u64> {
-        earlier.into_events().map(|(id, _)| id).collect()
+        earlier.events.into_keys().collect()
     }
 
     /// Fetches from a server that has the events `kept`, with at most `page` per request.
@@ -261,7 +369,7 @@ mod tests {
         }
         assert!(earlier.page.len() <= MOST_PAGE_EVENTS);
         assert_eq!(earlier.end_page(), Some(End::TooMuch));
-        assert_eq!(earlier.into_events().count(), 200);
+        assert_eq!(earlier.events.len(), 200);
     }
 
     #[test]
@@ -282,5 +390,80 @@ mod tests {
         add(&mut earlier, &[said(5), said(6), said(7), said(8), said(9)]);
         assert_eq!(earlier.end_page(), Some(End::Reached));
         assert_eq!(into_ids(earlier), [5, 6, 7, 8, 9]);
+    }
+
+    /// What a server says is missing.
+    #[derive(Debug, Clone, Copy)]
+    struct Told<'a> {
+        gaps: Option<&'a [(u64, u64)]>,
+        earliest: bool,
+        gone: Option<(u64, u64)>,
+    }
+
+    const NOTHING: Told<'_> = Told { gaps: Some(&[]), earliest: true, gone: None };
+
+    /// An older server says nothing.
+    const OLDER: Told<'_> = Told { gaps: None, ..NOTHING };
+
+    /// What is printed since an id, from a server that has the events `kept` and tells this with the
+    /// oldest page. A gap is two ids.
+    #[track_caller]
+    fn check_pieces(since: u64, kept: &[u64], told: Told<'_>, came: &[u64], expected: &str) {
+        let range = |(from, to)| IdRange { from, to };
+        let mut earlier = Earlier::new(Since::Id(since));
+        for page in [kept, &[]] {
+            earlier.begin_page();
+            add(&mut earlier, &page.iter().map(|id| said(*id)).collect::<Vec<_>>());
+            let gaps: Option<Vec<IdRange>> =
+                told.gaps.map(|gaps| gaps.iter().map(|gap| range(*gap)).collect());
+            earlier.note_missing(gaps.as_deref(), told.earliest, told.gone.map(range));
+            if earlier.end_page().is_some() {
+                break;
+            }
+        }
+        let pieces = earlier.into_pieces(came).into_iter().map(|piece| match piece {
+            Piece::Event(event) => event.id().to_string(),
+            Piece::Gap(IdRange { from, to }) => format!("{from}-{to}"),
+        });
+        assert_eq!(pieces.collect::<Vec<_>>().join(" "), expected, "{told:?}");
+    }
+
+    #[test]
+    fn what_is_missing_is_what_the_server_says() {
+        fn gaps(gaps: &[(u64, u64)]) -> Told<'_> {
+            Told { gaps: Some(gaps), ..NOTHING }
+        }
+        check_pieces(40, &[40, 41, 900, 902], OLDER, &[], "41 42-899 900 901-901 902");
+        // Ids are left out that nobody was given.
+        check_pieces(40, &[40, 41, 900, 902], NOTHING, &[], "41 900 902");
+        check_pieces(40, &[40, 900], NOTHING, &[], "900");
+        // What could not be saved is missing, also where ids are left out, and at both ends.
+        check_pieces(40, &[40, 41, 900], gaps(&[(42, 45)]), &[], "41 42-45 900");
+        check_pieces(40, &[40, 900], gaps(&[(41, 45), (898, 899)]), &[], "41-45 898-899 900");
+        check_pieces(43, &[40, 900], gaps(&[(41, 45)]), &[], "44-45 900");
+        check_pieces(40, &[40, 41], gaps(&[(42, 45)]), &[46], "41 42-45");
+        check_pieces(40, &[40, 41], gaps(&[(42, 45)]), &[41, 44], "41 42-43");
+        check_pieces(40, &[40, 41], gaps(&[(30, 39), (99, 98)]), &[], "41");
+        // Nonsense does no harm.
+        let most = u64::MAX - 1;
+        let nonsense = gaps(&[(41, 60), (50, 99), (0, u64::MAX)]);
+        check_pieces(40, &[40, 90], nonsense, &[], &format!("41-89 90 91-{most}"));
+    }
+
+    #[test]
+    fn what_is_gone_before_the_oldest_event_is_missing_if_it_was_in_this_room() {
+        fn gone(from: u64, to: u64) -> Told<'static> {
+            Told { gone: Some((from, to)), ..NOTHING }
+        }
+        check_pieces(40, &[52, 53], OLDER, &[], "41-51 52 53");
+        check_pieces(40, &[52, 53], gone(30, 51), &[], "41-51 52 53");
+        // A room of that name was made anew, and has forgotten nothing, or something.
+        check_pieces(40, &[1_000, 1_001], NOTHING, &[], "1000 1001");
+        check_pieces(40, &[1_002], gone(1_000, 1_001), &[], "1000-1001 1002");
+        // The last that it has forgotten was read before, and ids were left out after it.
+        check_pieces(40, &[1_000], gone(30, 40), &[], "1000");
+        check_pieces(40, &[1_000], gone(30, 41), &[], "41-41 1000");
+        // What is on a disk that can't be read is not gone.
+        check_pieces(40, &[52], Told { earliest: false, ..NOTHING }, &[], "41-51 52");
     }
 }

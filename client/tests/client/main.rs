@@ -38,6 +38,8 @@ mod lesson;
 #[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
+mod cluster;
+#[cfg(unix)]
 mod data;
 #[cfg(unix)]
 mod readme;

@@ -172,7 +172,8 @@ fn reading_a_room_prints_what_is_said_in_it() {
     let args = ["--read", "--room", "수학", "--count", "2", "--since", "1", "--json"];
     let output = pipe(&server.address.to_string(), &args).wait_with_output().expect("it ends");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.starts_with("{\"type\":\"gap\",\"room\":\"수학\",\"from\":2,"), "{text}");
+    // What happened in an earlier room of that name would not be missing here.
+    assert!(text.starts_with("{\"type\":\"joined\",") && !text.contains("\"gap\""), "{text}");
     assert!(text.contains("\"text\":\"first\"") && text.contains("\"text\":\"second\""), "{text}");
     drop(stdin);
     assert_eq!(talker.wait().expect("it ends").code(), Some(0));

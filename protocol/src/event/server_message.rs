@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Attendee, Event, GapReason, IdRange, LessonNow, OpenPoll, RaisedHand, Time, WireNote, is_false,
+    listed::known_events,
 };
 
 /// Anything that the server sends to a JSON client, one object a line.
@@ -253,12 +254,15 @@ pub enum ServerMessage<'a> {
         events: Vec<Cow<'a, Event>>,
         /// Whether more follow in another message.
         more: bool,
-        /// What could not be saved among them.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        gaps: Vec<IdRange>,
+        /// In an answer, what is missing among them; older servers say only what, not that nothing is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gaps: Option<Vec<IdRange>>,
         /// Whether nothing older than this answer may be read.
         #[serde(default, skip_serializing_if = "is_false")]
         earliest: bool,
+        /// If so, what happened before it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone: Option<IdRange>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
@@ -476,24 +480,4 @@ impl ServerMessage<'_> {
     pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
         serde_json::from_str(line).ok()
     }
-}
-
-/// The events of a list that this version knows. The others are passed over, as each would be by
-/// itself.
-fn known_events<'de, 'a, D>(deserializer: D) -> Result<Vec<Cow<'a, Event>>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Listed {
-        Known(Event),
-        Unknown(IgnoredAny),
-    }
-    let listed = Vec::<Listed>::deserialize(deserializer)?;
-    let known = listed.into_iter().filter_map(|listed| match listed {
-        Listed::Known(event) => Some(Cow::Owned(event)),
-        Listed::Unknown(_) => None,
-    });
-    Ok(known.collect())
 }

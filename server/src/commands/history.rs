@@ -2,7 +2,11 @@
 //! is kept there, otherwise from its memory. The same command again goes further back.
 
 use jiff::{Timestamp, Zoned, civil::Date};
-use madang_protocol::{command::HistoryPart, event::Time, notice::Notice};
+use madang_protocol::{
+    command::HistoryPart,
+    event::{Event, Time},
+    notice::Notice,
+};
 
 use super::{
     archive::{Archive, Excerpt, Reach, Unread, Wanted},
@@ -79,12 +83,13 @@ fn read_saved(
         Err(_) => return None,
     };
     caller.note_reading(archive, reading_after(&excerpt, room, span));
+    let gone = gone_before(&excerpt, room, span);
     let Excerpt { events, earliest, gaps, restarts, .. } = excerpt;
     let mut answer = caller.begin();
     let is_empty = events.is_empty() && gaps.is_empty();
     if is_for_programs || !is_empty {
-        let (room, nonce) = (&*room.name, caller.nonce);
-        let head = HistoryHead { room, earliest, nonce, gaps: &gaps, restarts: &restarts };
+        let (room, nonce, gaps) = (&*room.name, caller.nonce, Some(&gaps[..]));
+        let head = HistoryHead { room, earliest, nonce, gaps, gone, restarts: &restarts };
         answer.history(head, events.iter().rev());
     } else if span.since.is_some() {
         answer.notice(&Notice::NothingSince);
@@ -95,6 +100,14 @@ fn read_saved(
         answer.hint(&Notice::HistoryBegins);
     }
     Some(Ok(caller.answered(answer)))
+}
+
+/// What happened in the room before an answer, if nothing older may be read: the first and the last
+/// id.
+fn gone_before(excerpt: &Excerpt, room: &Room, span: HistorySpan) -> Option<(u64, u64)> {
+    let opened = room.kept_as().filter(|_| excerpt.earliest && !span.has_beginning())?;
+    let next = excerpt.events.first().map(Event::id).or(span.before)?;
+    (opened < next).then(|| (opened, next - 1))
 }
 
 /// Where the next `/history` continues further back.

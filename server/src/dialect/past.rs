@@ -51,10 +51,11 @@ pub(super) fn parts(
         let mut lines = Vec::new();
         let last_id = taken.last().unwrap_or(first).id();
         // Each gap goes with the events around it.
-        let (gaps, later) = match after.is_empty() {
-            true => (head.gaps, &[][..]),
-            false => head.gaps.split_at(head.gaps.partition_point(|(from, _)| *from < last_id)),
+        let split = |gaps: &'_ [(u64, u64)]| match after.is_empty() {
+            true => gaps.len(),
+            false => gaps.partition_point(|(from, _)| *from < last_id),
         };
+        let (gaps, later) = head.gaps.map(|gaps| gaps.split_at(split(gaps))).unzip();
         write(&message(HistoryHead { gaps, ..head }, taken, !after.is_empty()), &mut lines);
         head.gaps = later;
         parts.push(Part { lines, first_id: first.id(), last_id });
@@ -69,13 +70,15 @@ pub(super) fn message<'a>(
     events: &[&'a Event],
     more: bool,
 ) -> ServerMessage<'a> {
-    let HistoryHead { room, earliest, nonce, gaps, .. } = head;
+    let HistoryHead { room, earliest, nonce, gaps, gone, .. } = head;
+    let range = |&(from, to): &(u64, u64)| IdRange { from, to };
     ServerMessage::History {
         room: room.into(),
         events: events.iter().map(|event| Cow::Borrowed(*event)).collect(),
         more,
-        gaps: gaps.iter().map(|(from, to)| IdRange { from: *from, to: *to }).collect(),
+        gaps: gaps.map(|gaps| gaps.iter().map(range).collect()),
         earliest,
+        gone: gone.as_ref().map(range),
         nonce: nonce.map(Into::into),
     }
 }

@@ -270,7 +270,7 @@ impl Dialect for TextLines {
 impl TextLines {
     /// The lines about what is missing and about restarts, each with the id where it stands.
     fn breaks(&self, head: HistoryHead<'_>, words: Words) -> Vec<(u64, Vec<u8>)> {
-        let gaps = head.gaps.iter().map(|(from, to)| {
+        let gaps = head.gaps.unwrap_or_default().iter().map(|(from, to)| {
             let mut line = Vec::new();
             let lines = to.saturating_sub(*from).saturating_add(1);
             self.write_notice(&Notice::NotSaved { lines }, None, words, &mut line);

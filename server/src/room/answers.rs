@@ -26,10 +26,16 @@ const NAMES_PER_LINE: usize = 50;
 
 impl Executor {
     pub(super) fn recall(&self, span: HistorySpan, mut answer: Answer, recalled: &Sender<Answer>) {
+        // For people: they are not told which ids are missing.
         let query = HistoryQuery { span, ..HistoryQuery::default() };
         self.history.answer(self.batch.events(), query, None, &mut answer);
         // The requester is waiting for it.
         let _ = recalled.send(answer);
+    }
+
+    /// Whether events of before a restart are missing that could not be saved.
+    fn has_unsaved(&self) -> bool {
+        self.lost.iter().any(|(_, _, reason)| reason.is_none())
     }
 
     pub(super) fn answer(
@@ -87,7 +93,9 @@ impl Executor {
             Question::History(span) => {
                 let (hidden, is_part) = (session.hidden(), self.recording.is_some());
                 let reach = self.reach_of(session);
-                let asked = HistoryQuery { span, hidden: &hidden, is_part, reach };
+                let (opened, has_gaps) = (self.opened, self.has_unsaved());
+                let asked =
+                    HistoryQuery { span, hidden: &hidden, is_part, reach, opened, has_gaps };
                 self.history.answer(self.batch.events(), asked, nonce, answer);
             }
             Question::Ping { token } => answer.message(&ServerMessage::Pong {

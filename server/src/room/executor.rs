@@ -121,7 +121,7 @@ impl Executor {
             recording.hand_over(&state);
         }
         let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default(), Some(now))));
-        Executor {
+        let mut executor = Executor {
             number,
             name: name.clone(),
             opened,
@@ -149,7 +149,9 @@ impl Executor {
             lost,
             stopped: None,
             logged,
-        }
+        };
+        executor.note_dropped();
+        executor
     }
 
     /// The posts of the next round go here.
@@ -453,6 +455,7 @@ impl Executor {
         let said = events.iter().rev().find(|event| event.is_said());
         said.into_iter().for_each(|event| self.last_said.store(event.id(), Ordering::Relaxed));
         self.history.extend(with_sizes(events));
+        self.note_dropped();
     }
 
     /// Offers the batch to everyone, and adds it to the history.

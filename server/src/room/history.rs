@@ -31,6 +31,8 @@ pub(crate) struct History {
     room: Arc<str>,
     events: VecDeque<Kept>,
     bytes: usize,
+    /// The id of the last event that was dropped; 0 if none was.
+    dropped_to: u64,
     /// Counts the total size of all histories of the server.
     metrics: Arc<Metrics>,
     /// Renderings for new members, valid until the next message.
@@ -69,6 +71,10 @@ pub(crate) struct HistoryQuery<'a> {
     pub(crate) is_part: bool,
     /// The earliest time that the requester may read, if there is a limit.
     pub(crate) reach: Option<Time>,
+    /// The id of the room's first event.
+    pub(crate) opened: u64,
+    /// Whether events are missing between those in memory.
+    pub(crate) has_gaps: bool,
 }
 
 impl HistorySpan {
@@ -96,6 +102,7 @@ impl History {
             room,
             events: VecDeque::new(),
             bytes: 0,
+            dropped_to: 0,
             metrics,
             shown: [const { None }; Form::COUNT],
             whole: [const { None }; Form::COUNT],
@@ -106,7 +113,11 @@ impl History {
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);
         let (mut anything, mut anything_said, before) = (false, false, self.bytes);
-        for (event, encoded_bytes) in events.skip(passed_over) {
+        for (at, (event, encoded_bytes)) in events.enumerate() {
+            if at < passed_over {
+                self.dropped_to = event.id();
+                continue;
+            }
             anything = true;
             anything_said |= event.is_said();
             self.bytes += encoded_bytes;
@@ -176,6 +187,7 @@ impl History {
     fn pop(&mut self) -> bool {
         let Some(Kept { event, encoded_bytes }) = self.events.pop_front() else { return false };
         self.bytes -= encoded_bytes;
+        self.dropped_to = event.id();
         event.is_said()
     }
 
@@ -249,6 +261,17 @@ impl History {
         self.events.front().map(|kept| &kept.event).or(current.first()).map(Event::id)
     }
 
+    /// Notes that the room's events up to this one were dropped, by whoever told of the others.
+    pub(crate) fn note_dropped_to(&mut self, id: u64) {
+        self.dropped_to = self.dropped_to.max(id);
+    }
+
+    /// The id of the last event that was dropped; 0 if none was. Those that were forgotten because
+    /// somebody asked for that are not counted.
+    pub(crate) fn dropped_to(&self) -> u64 {
+        self.dropped_to
+    }
+
     /// All events, up to the end of `current`.
     pub(crate) fn remembered(&self, current: &[Event]) -> Vec<Event> {
         self.oldest_first(current).cloned().collect()
@@ -263,7 +286,7 @@ impl History {
         nonce: Option<&str>,
         answer: &mut Answer,
     ) {
-        let HistoryQuery { span, hidden, is_part, reach } = asked;
+        let HistoryQuery { span, hidden, is_part, reach, opened, has_gaps } = asked;
         let is_for_programs = answer.is_for_programs();
         let is_meant = |event: &&Event| {
             is_for_programs || (event.is_said() && !Hidden::hides_past(hidden, event))
@@ -279,7 +302,12 @@ impl History {
         let first = first.or(span.after.map(|after| after.saturating_add(1))).or(span.before);
         let is_older = |event: &Event| first.is_none_or(|first| event.id() < first);
         let earliest = !is_part && !newest_first().any(is_older);
-        let head = HistoryHead { earliest, nonce, ..HistoryHead::of(&self.room) };
+        let gone_to =
+            self.dropped_to.min(span.before.map_or(u64::MAX, |before| before.saturating_sub(1)));
+        let is_gone = earliest && !span.has_beginning() && (opened..=gone_to).contains(&gone_to);
+        let gone = is_gone.then_some((opened, gone_to));
+        let gaps = (!has_gaps).then_some(&[][..]);
+        let head = HistoryHead { earliest, nonce, gaps, gone, ..HistoryHead::of(&self.room) };
         answer.history(head, events.into_iter().rev());
     }
 
@@ -436,6 +464,46 @@ mod tests {
                 assert!(bytes <= EVENT_BYTES, "{bytes} bytes of {form:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_answer_says_what_is_missing_in_it_and_before_it() {
+        #[track_caller]
+        fn check(history: &History, asked: HistoryQuery<'_>, gaps: &str, gone: &str) {
+            let mut answer = Answer::new(Form::JSON);
+            history.answer(&[], HistoryQuery { opened: 5, ..asked }, None, &mut answer);
+            let bytes = answer.into_bytes();
+            let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let message: serde_json::Value = serde_json::from_slice(first).expect("JSON");
+            let told = ["gaps", "gone"].map(|field| message[field].to_string());
+            assert_eq!(told, [gaps, gone], "{asked:?}");
+        }
+        let asked = |span| HistoryQuery { span, ..HistoryQuery::default() };
+        let newest = HistorySpan::newest(300);
+        let events = |ids: Range<u64>| ids.map(|id| event(id, Some("x"))).collect::<Vec<_>>();
+        // Ids were left out, and nothing is missing.
+        let mut history = History::new("lobby".into(), Arc::default());
+        history.extend(with_sizes(events(5..105)));
+        history.extend(with_sizes(events(9_000..9_100)));
+        check(&history, asked(newest), "[]", "null");
+        // Whoever knows of gaps that memory does not know leaves it to the ids.
+        let with_gaps = HistoryQuery { has_gaps: true, ..asked(newest) };
+        check(&history, with_gaps, "null", "null");
+        // The first were forgotten.
+        history.extend(with_sizes(events(9_100..9_150)));
+        check(&history, asked(newest), "[]", r#"{"from":5,"to":54}"#);
+        check(&history, asked(HistorySpan::newest(10)), "[]", "null");
+        let before = |id| asked(HistorySpan { before: Some(id), ..newest });
+        check(&history, before(70), "[]", r#"{"from":5,"to":54}"#);
+        check(&history, before(20), "[]", r#"{"from":5,"to":19}"#);
+        check(&history, before(5), "[]", "null");
+        check(&history, before(0), "[]", "null");
+        check(&history, asked(HistorySpan { after: Some(60), ..newest }), "[]", "null");
+        let elsewhere = HistoryQuery { is_part: true, ..asked(newest) };
+        check(&history, elsewhere, "[]", "null");
+        // All before the ids that were left out.
+        history.extend(with_sizes(events(9_150..9_200)));
+        check(&history, asked(newest), "[]", r#"{"from":5,"to":104}"#);
     }
 
     #[test]

@@ -181,8 +181,8 @@ impl Executor {
         // What happened in an earlier room of that name is not missing here.
         let first_missing = missed.sent.saturating_add(1).max(self.opened);
         // Events dropped in favour of other rooms are missing too.
-        let oldest = self.history.oldest(self.batch.events()).unwrap_or(self.state.next_id());
-        let dropped = (first_missing < oldest).then_some((first_missing, oldest - 1, None));
+        let dropped_to = self.history.dropped_to();
+        let dropped = (first_missing <= dropped_to).then_some((first_missing, dropped_to, None));
         let lost = self.lost.iter().filter(|(_, to, _)| missed.after < *to);
         // It may have received some of the lost events, and there may have been more.
         let lost = lost.map(|(from, to, reason)| ((*from).max(missed.after + 1), *to, *reason));

@@ -43,6 +43,15 @@ impl Executor {
         }
     }
 
+    /// Notes that what was before the events which another told of is gone. Ids may have been left
+    /// out there that nobody was given.
+    pub(super) fn note_dropped(&mut self) {
+        let oldest = self.history.oldest(&[]).unwrap_or(self.state.next_id());
+        if oldest > self.opened {
+            self.history.note_dropped_to(oldest - 1);
+        }
+    }
+
     /// Sends each member what it has missed since that event. Whoever is no member any more, or
     /// is one on another machine, is let go.
     fn see_who_is_left(&mut self, last_event: u64) {

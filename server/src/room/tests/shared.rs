@@ -105,12 +105,17 @@ impl Shared {
 
     /// Gives the next entry of a machine its place, if there is one, and delivers it to all.
     fn order(&mut self, node: usize) -> bool {
+        self.order_above(node, 0)
+    }
+
+    /// The same; ids go on above that one.
+    fn order_above(&mut self, node: usize, ids_above: u64) -> bool {
         let Some((seq, body)) = self.nodes[node].1.appended.lock().pop_front() else {
             return false;
         };
         let number = self.entries.len() as u64 + 1;
         let (origin, time) = (self.nodes[node].1.origin, Time::from_millis(number as i64 * 1_000));
-        let entry = LogEntry { number, origin, seq, time, ids_above: 0, body: body.into() };
+        let entry = LogEntry { number, origin, seq, time, ids_above, body: body.into() };
         self.entries.push(entry.clone());
         for (room, _) in &self.nodes {
             // A machine whose room has ended hears nothing more.
@@ -492,14 +497,7 @@ fn ids_go_on_above_what_an_entry_says() {
     shared.order_all();
     let next_id = shared.room(0).executor.lock().snapshot().state.next_id();
     shared.post(0, alice.says("one"));
-    let (seq, body) = shared.nodes[0].1.appended.lock().pop_front().expect("what she said");
-    let (number, time) = (shared.entries.len() as u64 + 1, Time::from_millis(9_000));
-    let (origin, ids_above) = (shared.nodes[0].1.origin, next_id + 1_000);
-    let entry = LogEntry { number, origin, seq, time, ids_above, body: body.into() };
-    for (room, _) in &shared.nodes {
-        room.hear(entry.clone()).expect("the room is open");
-    }
-    shared.entries.push(entry);
+    assert!(shared.order_above(0, next_id + 1_000));
     shared.check_same();
     let Snapshot { state, events, .. } = shared.room(1).executor.lock().snapshot();
     let ids: Vec<u64> = events.iter().map(Event::id).collect();
@@ -509,6 +507,43 @@ fn ids_go_on_above_what_an_entry_says() {
     let mut same = state.clone();
     same.raise_ids(next_id);
     assert_eq!(same, state);
+}
+
+#[test]
+fn ids_that_nobody_was_given_are_not_missing() {
+    // How many events memory has forgotten before the ids were raised, and since.
+    for (before, after, gone) in [(10, 20, 0), (10, 200, 0), (10, 210, 10)] {
+        let mut shared = Shared::new(2);
+        let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+        shared.post(0, alice.joins());
+        shared.post(1, bob.joins());
+        shared.order_all();
+        for number in 0..before {
+            shared.post(0, alice.says(&format!("before {number}")));
+            shared.order_all();
+        }
+        let last = shared.room(0).next_id() - 1;
+        shared.post(0, alice.says("after 0"));
+        assert!(shared.order_above(0, last + 1_000_000));
+        for number in 1..after {
+            shared.post(0, alice.says(&format!("after {number}")));
+            shared.order_all();
+        }
+        let again = person(2, "bob");
+        let last_received = Last { event: Some(last), private: 0 };
+        let answered = bounded(1).0;
+        let resume = Envelope::Resume { coming: again.coming(), last: last_received, answered };
+        shared.post(1, resume);
+        shared.order_all();
+        let text = again.socket.text();
+        let gap = format!(
+            r#""gap","room":"math","from":{},"to":{}}}"#,
+            last + 1,
+            last + 1_000_000 + gone
+        );
+        assert_eq!((text.contains(&gap), text.contains("\"gap\"")), (gone > 0, gone > 0), "{text}");
+        assert_eq!(said(&again).len(), after - gone as usize);
+    }
 }
 
 #[test]
