@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::web::answer;
 
-const SSE: &str = "Accept: text/event-stream\r\n";
+pub(crate) const SSE: &str = "Accept: text/event-stream\r\n";
 
 /// Asks for a room with these headers, each with its line end.
 #[track_caller]
@@ -68,7 +68,7 @@ fn expect_of_type(client: &mut TestClient, kind: &str) -> (Option<u64>, Value) {
 
 /// What is said in a stream of events, up to and including `last`: each with its id.
 #[track_caller]
-fn said_up_to(client: &mut TestClient, last: &str) -> Vec<(u64, String)> {
+pub(crate) fn said_up_to(client: &mut TestClient, last: &str) -> Vec<(u64, String)> {
     let mut said = Vec::new();
     loop {
         let (id, event) = expect_event(client);

@@ -93,6 +93,22 @@ pub(crate) struct Excerpt {
     pub(crate) restarts: Vec<Event>,
 }
 
+impl Excerpt {
+    /// What is missing of what was read after that id: the first and last id of each gap, in order.
+    /// Ids that nobody was given are none.
+    pub(crate) fn missing_after(&self, after: u64) -> Vec<(u64, u64)> {
+        let first_told = match self.events.first() {
+            // What came before may be gone, or is not for the reader. A restart leaves out ids itself.
+            Some(first) if self.earliest && !matches!(first, Event::Restarted { .. }) => first.id(),
+            _ => after.saturating_add(1),
+        };
+        let before = (after + 1 < first_told).then(|| (after + 1, first_told - 1));
+        let gaps = self.gaps.iter().filter(|(_, to)| *to >= first_told);
+        let gaps = gaps.map(|(from, to)| ((*from).max(first_told), *to));
+        before.into_iter().chain(gaps).collect()
+    }
+}
+
 /// Why nothing was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
@@ -238,4 +254,50 @@ fn forget_everywhere(
     caller.chat.archive.into_iter().for_each(|archive| archive.forget_later(&forgetting));
     others.announce_orders();
     Ok(caller.tell(&Notice::ForgottenEverywhere))
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::event::Stamp;
+
+    use super::*;
+
+    #[test]
+    fn what_was_never_given_is_not_missing() {
+        #[track_caller]
+        fn check(
+            after: u64,
+            ids: &[u64],
+            earliest: bool,
+            gaps: &[(u64, u64)],
+            missing: &[(u64, u64)],
+        ) {
+            let events = ids.iter().map(|id| {
+                let stamp = Stamp { id: *id, time: Time::from_millis(0), room: "lobby".into() };
+                match id % 1_000 {
+                    // Only to have another kind of event.
+                    999 => Event::Restarted { stamp },
+                    _ => Event::Joined { stamp, user: "bob".into(), stream: false },
+                }
+            });
+            let excerpt = Excerpt {
+                events: events.collect(),
+                looked_to: 0,
+                earliest,
+                gaps: gaps.into(),
+                restarts: Vec::new(),
+            };
+            assert_eq!(excerpt.missing_after(after), missing, "{ids:?} after {after}");
+        }
+        check(40, &[41, 42], false, &[], &[]);
+        check(40, &[41, 900, 901], false, &[], &[]);
+        check(40, &[900], false, &[], &[]);
+        check(40, &[41, 900], false, &[(42, 50)], &[(42, 50)]);
+        check(40, &[900], false, &[(38, 50), (890, 899)], &[(41, 50), (890, 899)]);
+        // What is not readable before the first is missing, also what could not be saved.
+        check(40, &[900], true, &[], &[(41, 899)]);
+        check(40, &[900, 910], true, &[(38, 50), (901, 909)], &[(41, 899), (901, 909)]);
+        check(40, &[41], true, &[], &[]);
+        check(40, &[999], true, &[], &[]);
+    }
 }

@@ -173,10 +173,10 @@ impl Connection {
                 return Ok(after);
             }
             let mut answer = self.begin_answer();
+            let mut missing = excerpt.missing_after(after).into_iter().peekable();
             for event in excerpt.events {
-                // A restart leaves out ids that nobody was given.
-                if event.id() > after + 1 && !matches!(event, Event::Restarted { .. }) {
-                    let (room, from, to) = ((&*room.name).into(), after + 1, event.id() - 1);
+                while let Some((from, to)) = missing.next_if(|(from, _)| *from < event.id()) {
+                    let room = (&*room.name).into();
                     answer.message(&ServerMessage::Gap { room, from, to, reason: None });
                 }
                 after = event.id();

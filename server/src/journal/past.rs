@@ -247,7 +247,7 @@ impl Past {
         holes.collect()
     }
 
-    /// The holes of a room that begin within these ids, the second not included.
+    /// The holes of a room that are at least partly within these ids, the second not included.
     ///
     /// # Errors
     ///
@@ -259,7 +259,7 @@ impl Past {
         to: u64,
     ) -> rusqlite::Result<Vec<(u64, u64)>> {
         let mut holes = self.holes(room)?;
-        holes.retain(|(first, _)| (from..to).contains(first));
+        holes.retain(|(first, last)| *first < to && *last >= from);
         Ok(holes)
     }
 

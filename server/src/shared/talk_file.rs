@@ -142,9 +142,13 @@ impl<'a> TalkFile<'a> {
     fn write_remembered(&mut self) -> Result<(), TalkError> {
         let Some(transcript) = &mut self.transcript else { return Ok(()) };
         let TalkFile { opened, last, .. } = *self;
+        // Of what follows the last on disk, nothing is missing if memory has that one too, or an older
+        // one, though ids may be left out.
+        let is_whole = self.remembered.front().is_none_or(|oldest| oldest.id() <= last);
         self.remembered.retain(|event| event.id() > last);
         if let Some(first) = self.remembered.front().map(Event::id)
             && opened.is_some_and(|opened| opened <= last)
+            && !is_whole
             && last + 1 < first
         {
             transcript.hole(last + 1, first - 1)?;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags, Row, types::Value as Column};
 use serde_json::{Value, json};
 
 use super::{expect_said, join, next, node, say};
+use crate::streams::{SSE, said_up_to, stream};
 
 /// A server that archives, with a cluster that trims its logs as it is told to.
 #[track_caller]
@@ -187,6 +188,38 @@ fn what_was_trimmed_while_an_archive_was_away_is_a_hole_and_is_shown_as_one() {
     let history = next(&mut bob, "history");
     assert_eq!(history["gaps"], json!([{"from": first, "to": last}]), "{history}");
     drop((alice, bob, archiving, other));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn ids_that_are_left_out_when_redis_is_restarted_are_not_missing() {
+    let mut redis = TestRedis::start();
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let (other, archiving) = (node(&redis), archive(&data, ClusterConfig::at(&redis.url())));
+    let mut alice = other.login_json("alice");
+    let before = say_all(&mut alice, ["one", "two"]);
+    let [first, last] = [0, 1].map(|at| *before.keys().nth(at).expect("two were said"));
+    redis.restart();
+    let after = say_all(&mut alice, ["three"]);
+    let next_id = *after.keys().next().expect("one was said");
+    assert!(last + 1 < next_id, "they are left out");
+    for (server, name) in [(&archiving, "bob"), (&other, "carol")] {
+        let mut member = server.login_json(name);
+        member
+            .send_json(json!({"type": "history", "before": next_id + 1, "limit": 2, "nonce": "h"}));
+        let history = next(&mut member, "history");
+        assert_eq!(history["events"][1]["id"], next_id, "{history}");
+        assert_eq!((&history["gaps"], &history["gone"]), (&json!([]), &Value::Null), "{history}");
+    }
+    // More than memory has is read from disk.
+    let texts: Vec<String> = (0..300).map(|at| format!("number {at}")).collect();
+    say_all(&mut alice, texts.iter().map(String::as_str));
+    let headers = format!("{SSE}Last-Event-ID: {first}\r\n");
+    let mut listener = stream(&archiving, "/rooms/lobby", &headers);
+    let said = said_up_to(&mut listener, "number 299");
+    assert_eq!([&*said[0].1, &*said[1].1, &*said[2].1], ["two", "three", "number 0"]);
+    drop((alice, listener, archiving, other));
 }
 
 #[test]
