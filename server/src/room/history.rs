@@ -115,7 +115,7 @@ impl History {
         let (mut anything, mut anything_said, before) = (false, false, self.bytes);
         for (at, (event, encoded_bytes)) in events.enumerate() {
             if at < passed_over {
-                self.dropped_to = event.id();
+                self.note_dropped_to(event.id());
                 continue;
             }
             anything = true;
@@ -187,7 +187,7 @@ impl History {
     fn pop(&mut self) -> bool {
         let Some(Kept { event, encoded_bytes }) = self.events.pop_front() else { return false };
         self.bytes -= encoded_bytes;
-        self.dropped_to = event.id();
+        self.note_dropped_to(event.id());
         event.is_said()
     }
 
@@ -261,7 +261,7 @@ impl History {
         self.events.front().map(|kept| &kept.event).or(current.first()).map(Event::id)
     }
 
-    /// Notes that the room's events up to this one were dropped, by whoever told of the others.
+    /// Notes that the room's events up to this one are not in memory.
     pub(crate) fn note_dropped_to(&mut self, id: u64) {
         self.dropped_to = self.dropped_to.max(id);
     }
@@ -501,6 +501,11 @@ mod tests {
         check(&history, asked(HistorySpan { after: Some(60), ..newest }), "[]", "null");
         let elsewhere = HistoryQuery { is_part: true, ..asked(newest) };
         check(&history, elsewhere, "[]", "null");
+        // More at once than it remembers.
+        let mut at_once = History::new("lobby".into(), Arc::default());
+        at_once.extend(with_sizes(events(5..10)));
+        at_once.extend(with_sizes(events(10..310)));
+        check(&at_once, asked(newest), "[]", r#"{"from":5,"to":109}"#);
         // All before the ids that were left out.
         history.extend(with_sizes(events(9_150..9_200)));
         check(&history, asked(newest), "[]", r#"{"from":5,"to":104}"#);
