@@ -20,10 +20,6 @@ use crate::{clock::Clock, mention::mentions, words::Words};
 mod invitation;
 mod past;
 
-/// A room that is created again starts its ids at the current time in microseconds, so a gap of
-/// this many ids says nothing about the number of missed events.
-const COUNTED_LINES: usize = 1 << 20;
-
 /// Who the lines are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -135,11 +131,7 @@ impl Renderer {
             ServerMessage::Gap { from, to, .. } | ServerMessage::PrivateGap { from, to } => {
                 let events = to.saturating_sub(*from).saturating_add(1);
                 let lines = usize::try_from(events).unwrap_or(usize::MAX);
-                let text = match lines {
-                    ..COUNTED_LINES => Notice::Skipped { lines }.text(self.lang),
-                    _ => Words::Skipped.text(self.lang),
-                };
-                notice(self.notice(&text))
+                notice(self.notice(&Notice::Skipped { lines }.text(self.lang)))
             }
             ServerMessage::Welcome { user, room, members, topic, removed, .. } => {
                 let welcome = Words::Welcome {

@@ -104,8 +104,6 @@ pub(crate) enum Words<'a> {
     SavedAgain,
     /// These lines of the input were delivered, but the server could not save them.
     Unsaved { first: u64, last: u64 },
-    /// Lines are missing, and nobody knows how many.
-    Skipped,
     /// A search that continued further back has found nothing more.
     NothingOlder,
     /// The guest name for a server that gives none.
@@ -217,7 +215,6 @@ impl Words<'_> {
             Words::Unsaved { first, last } => {
                 format!("{first}~{last}번째 줄을 전달했지만 서버가 저장하지 못했습니다")
             }
-            Words::Skipped => "-- 건너뛴 대화가 있습니다 --".into(),
             Words::NothingOlder => "-- 더 오래된 결과는 없습니다 --".into(),
             Words::GuestName { number } => format!("손님-{number}"),
             Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 무시합니다".into(),
@@ -317,7 +314,6 @@ impl Words<'_> {
                     "lines {first} to {last} were delivered, but the server could not save them"
                 )
             }
-            Words::Skipped => "-- lines skipped --".into(),
             Words::NothingOlder => "-- no older results --".into(),
             Words::GuestName { number } => format!("guest-{number}"),
             Words::NameNotAsked => "the server did not ask for a name; --name is ignored".into(),

@@ -499,6 +499,21 @@ mod tests {
         assert!(hiding.starts_with("선생님을 "), "{hiding}");
     }
 
+    #[test]
+    fn lines_are_counted_up_to_a_number_that_ids_may_leave_out() {
+        for (lines, is_counted) in [(2, true), (37, true), ((1 << 20) - 1, true), (1 << 20, false)]
+        {
+            for lang in [Lang::Ko, Lang::En] {
+                let not_saved = Notice::NotSaved { lines: lines as u64 };
+                for notice in [Notice::Skipped { lines }, not_saved] {
+                    let text = notice.text(lang);
+                    assert_eq!(text.contains(&lines.to_string()), is_counted, "{text}");
+                    assert_eq!(text.contains(char::is_numeric), is_counted, "{text}");
+                }
+            }
+        }
+    }
+
     /// Korean sentences name commands in Korean.
     #[test]
     fn korean_names_commands_in_korean() {

@@ -20,6 +20,9 @@ const enAll = (name) => name ?? "everyone";
 
 const count = (n) => n.toLocaleString("en");
 
+/** So many messages are not counted: a gap may reach over ids that were left out. */
+const UNCOUNTED = 2 ** 20;
+
 const WORDS = {
   ...lessonWords({ sir, koBy, enBy, count }),
   ...practiceWords(),
@@ -167,12 +170,18 @@ const WORDS = {
   log: ["대화", "Conversation"],
   beginning: ["남아 있는 대화의 처음입니다", "Start of available history"],
   gap: [
-    (n) => `대화 ${count(n)}건은 남아 있지 않습니다`,
-    (n) => (n === 1 ? "1 message is no longer available" : `${count(n)} messages are no longer available`),
+    (n) => (n >= UNCOUNTED ? "남아 있지 않은 대화가 있습니다" : `대화 ${count(n)}건은 남아 있지 않습니다`),
+    (n) => {
+      if (n >= UNCOUNTED) return "Some messages are no longer available";
+      return n === 1 ? "1 message is no longer available" : `${count(n)} messages are no longer available`;
+    },
   ],
   unsaved: [
-    (n) => `여기서 대화 ${count(n)}건이 저장되지 않았습니다`,
-    (n) => (n === 1 ? "1 message was not saved here" : `${count(n)} messages were not saved here`),
+    (n) => (n >= UNCOUNTED ? "여기서 저장되지 않은 대화가 있습니다" : `여기서 대화 ${count(n)}건이 저장되지 않았습니다`),
+    (n) => {
+      if (n >= UNCOUNTED) return "Some messages were not saved here";
+      return n === 1 ? "1 message was not saved here" : `${count(n)} messages were not saved here`;
+    },
   ],
   privateGap: [
     (n) => `귓속말 ${count(n)}개는 남아 있지 않습니다`,

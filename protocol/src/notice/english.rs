@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     Goodbye, HttpNotice, LessonNotice, Notice, help, list,
-    number::{HANGUL_BYTES, grouped},
+    number::{HANGUL_BYTES, UNCOUNTED_LINES, grouped},
     people, prefixed, share,
     utf8::not_utf8,
     version, wire,
@@ -28,6 +28,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "-- messages can't be saved at the moment; the chat goes on --".into()
         }
         Notice::NotSaved { lines: 1 } => "-- 1 line was not saved here --".into(),
+        Notice::NotSaved { lines } if *lines >= UNCOUNTED_LINES as u64 => {
+            "-- lines were not saved here --".into()
+        }
         Notice::NotSaved { lines } => format!("-- {lines} lines were not saved here --"),
         Notice::SavedAgain => "-- messages are saved again --".into(),
         Notice::Recorded => "Messages in this room are saved on the server.".into(),
@@ -159,6 +162,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("Your name is {user} (to change it: /nick NAME). That line was not sent.")
         }
         Notice::Skipped { lines: 1 } => "-- 1 line skipped --".into(),
+        Notice::Skipped { lines } if *lines >= UNCOUNTED_LINES => "-- lines skipped --".into(),
         Notice::Skipped { lines } => format!("-- {lines} lines skipped --"),
         Notice::SessionUnknown => "That session has ended. Log in with a name.".into(),
         Notice::RoomChosen { room } => {

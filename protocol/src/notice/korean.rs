@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Goodbye, HttpNotice, LessonNotice, Notice, help, list,
-    number::{HANGUL_BYTES, grouped},
+    number::{HANGUL_BYTES, UNCOUNTED_LINES, grouped},
     people, prefixed, share,
     utf8::not_utf8,
     version, wire,
@@ -79,6 +79,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "이 컴퓨터도 추방했습니다. 이 컴퓨터의 프록시로 들어오는 사람도 모두 막힙니다.".into()
         }
         Notice::SavingFails => "-- 지금은 대화가 저장되지 않습니다. 채팅은 계속됩니다 --".into(),
+        Notice::NotSaved { lines } if *lines >= UNCOUNTED_LINES as u64 => {
+            "-- 여기서 저장되지 않은 대화가 있습니다 --".into()
+        }
         Notice::NotSaved { lines } => {
             format!("-- 여기서 {lines}줄이 저장되지 않았습니다 --")
         }
@@ -164,6 +167,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!(
                 "이름이 {user} 정해졌습니다. (바꾸려면 /이름 새이름) 이 줄은 보내지 않았습니다."
             )
+        }
+        Notice::Skipped { lines } if *lines >= UNCOUNTED_LINES => {
+            "-- 건너뛴 대화가 있습니다 --".into()
         }
         Notice::Skipped { lines } => format!("-- {lines}줄 건너뜀 --"),
         Notice::SessionUnknown => "이어 갈 세션이 없습니다. 이름으로 로그인하세요.".into(),

@@ -3,6 +3,10 @@
 /// How many bytes a Hangul syllable has in UTF-8.
 pub(super) const HANGUL_BYTES: usize = 3;
 
+/// So many lines or more are not counted: the ids of a room may leave out numbers, when a cluster's Redis
+/// is restarted, and a gap that reaches over them says nothing about the number of missing lines.
+pub(super) const UNCOUNTED_LINES: usize = 1 << 20;
+
 /// A number with commas between its thousands.
 pub fn grouped(number: usize) -> String {
     let digits = number.to_string();

@@ -182,6 +182,20 @@ test("nobody is called 님 twice, and an operator is no 님", () => {
   assert.equal(word("kicked", null, "bob"), "The operator removed bob");
 });
 
+test("messages that are missing are counted, unless ids may be left out among them", () => {
+  const shown = () => ["gap", "unsaved"].flatMap((key) => [1, 1_234, 2 ** 20].map((n) => word(key, n)));
+  chooseLang("en", []);
+  assert.deepEqual(shown(), [
+    "1 message is no longer available", "1,234 messages are no longer available", "Some messages are no longer available",
+    "1 message was not saved here", "1,234 messages were not saved here", "Some messages were not saved here",
+  ]);
+  chooseLang("ko", []);
+  assert.deepEqual(shown(), [
+    "대화 1건은 남아 있지 않습니다", "대화 1,234건은 남아 있지 않습니다", "남아 있지 않은 대화가 있습니다",
+    "여기서 대화 1건이 저장되지 않았습니다", "여기서 대화 1,234건이 저장되지 않았습니다", "여기서 저장되지 않은 대화가 있습니다",
+  ]);
+});
+
 test("the page has no words that it doesn't use", () => {
   const folder = new URL("../../../server/web/", import.meta.url);
   const texts = readdirSync(folder).filter((name) => /\.(js|html)$/u.test(name) && name !== "words.js").map((name) => readFileSync(new URL(name, folder), "utf8"));
