@@ -228,12 +228,12 @@ impl Connection {
         if switch == Switch::On {
             let alarm: Arc<dyn Alarm> = self.shared.timekeeper.clone();
             self.outbox.change_wire(Some((alarm, self.lang)));
-            let shared = self.shared.clone();
-            let incomplete = match shared.users.teachers.has_chosen_code() {
+            let [shared, other] = [self.shared.clone(), self.shared.clone()];
+            let incomplete = move || match shared.users.teachers.has_chosen_code() {
                 true => Incomplete::Hidden,
                 false => Incomplete::Judged,
             };
-            let find_code = move |text: &str| shared.users.teachers.find_code(text);
+            let find_code = move |text: &str| other.users.teachers.find_code(text);
             self.transport.explain(Some(Explainer::new(find_code, incomplete)));
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Teachers {
     /// Their codes, and whether there are any.
     codes_elsewhere: Mutex<Vec<TeacherCode>>,
     has_codes_elsewhere: AtomicBool,
+    /// Whether one of them may be any word.
+    is_chosen_elsewhere: AtomicBool,
 }
 
 struct Ticket {
@@ -64,6 +66,7 @@ impl Teachers {
             count_elsewhere: AtomicUsize::new(0),
             codes_elsewhere: Mutex::default(),
             has_codes_elsewhere: AtomicBool::new(false),
+            is_chosen_elsewhere: AtomicBool::new(false),
         }
     }
 
@@ -71,6 +74,8 @@ impl Teachers {
     pub(crate) fn know_elsewhere(&self, teachers: usize, codes: Vec<TeacherCode>) {
         self.count_elsewhere.store(teachers, Ordering::Relaxed);
         self.has_codes_elsewhere.store(!codes.is_empty(), Ordering::Relaxed);
+        let is_chosen = !codes.iter().all(TeacherCode::looks_drawn);
+        self.is_chosen_elsewhere.store(is_chosen, Ordering::Relaxed);
         *self.codes_elsewhere.lock() = codes;
     }
 
@@ -125,9 +130,9 @@ impl Teachers {
         codes.iter().filter_map(|code| code.find_in(text)).chain(own.flatten()).min()
     }
 
-    /// Whether the code was chosen, so that it may look like anything.
+    /// Whether a code was chosen, here or on another server, so that it may look like anything.
     pub(crate) fn has_chosen_code(&self) -> bool {
-        self.is_code_chosen || self.has_codes_elsewhere.load(Ordering::Relaxed)
+        self.is_code_chosen || self.is_chosen_elsewhere.load(Ordering::Relaxed)
     }
 
     /// Makes somebody a teacher; false if they are one already.
@@ -260,8 +265,22 @@ mod tests {
         assert!(!teachers.gives_away(&said(&teachers)));
         teachers.show_code();
         assert!(teachers.gives_away(&said(&teachers)));
-        let chosen = TeacherCode::parse("spring-2026").expect("a code");
-        let teachers = Teachers::new(Some(chosen));
+        let chosen = || TeacherCode::parse("spring-2026").expect("a code");
+        let teachers = Teachers::new(Some(chosen()));
         assert!(teachers.gives_away(&said(&teachers)));
+        assert!(teachers.has_chosen_code());
+    }
+
+    #[test]
+    fn the_codes_of_other_servers_are_found_and_may_have_been_chosen() {
+        let teachers = Teachers::new(None);
+        let drawn = TeacherCode::draw();
+        teachers.know_elsewhere(0, vec![drawn.clone()]);
+        assert!(teachers.gives_away(drawn.as_str()) && !teachers.has_chosen_code());
+        let chosen = TeacherCode::parse("spring-2026").expect("a code");
+        teachers.know_elsewhere(0, vec![drawn, chosen]);
+        assert!(teachers.gives_away("spring 2026") && teachers.has_chosen_code());
+        teachers.know_elsewhere(0, Vec::new());
+        assert!(!teachers.gives_away("spring 2026") && !teachers.has_chosen_code());
     }
 }

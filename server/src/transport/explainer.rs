@@ -17,7 +17,7 @@ type FindSecret = dyn Fn(&str) -> Option<usize> + Send;
 /// Decides what may be shown.
 pub(crate) struct Explainer {
     find_secret: Box<FindSecret>,
-    incomplete: Incomplete,
+    incomplete: Box<dyn Fn() -> Incomplete + Send>,
 }
 
 /// What is shown of a line or message that has not arrived whole.
@@ -47,17 +47,18 @@ pub(super) struct ReadSeen<'a> {
 
 impl Explainer {
     /// Hides what has the form of a secret, and what follows where `find_secret` finds one.
+    /// `incomplete` is asked each time: another secret may have been chosen since.
     pub(crate) fn new(
         find_secret: impl Fn(&str) -> Option<usize> + Send + 'static,
-        incomplete: Incomplete,
+        incomplete: impl Fn() -> Incomplete + Send + 'static,
     ) -> Explainer {
-        Explainer { find_secret: Box::new(find_secret), incomplete }
+        Explainer { find_secret: Box::new(find_secret), incomplete: Box::new(incomplete) }
     }
 
     /// How many bytes from the start of a line or message may be shown; it may be the beginning
     /// of one, unless it `is_whole`. No part of one shows more of it than the whole.
     pub(super) fn shown_bytes(&self, message: &[u8], is_whole: bool) -> usize {
-        if !is_whole && self.incomplete == Incomplete::Hidden {
+        if !is_whole && (self.incomplete)() == Incomplete::Hidden {
             return 0;
         }
         let shown = shown_bytes(message, is_whole);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     fn note_with(before: &str, text: &[u8], is_packet: bool, ends: LineEnds) -> WireNote {
-        let explainer = Explainer::new(|text| text.find("our own code"), Incomplete::Judged);
+        let explainer = Explainer::new(|text| text.find("our own code"), || Incomplete::Judged);
         let waiting = [before.as_bytes(), text].concat();
         let (bytes, before, records) = (text.len(), before.len(), Vec::new());
         let waiting = &waiting;
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn nothing_is_shown_of_what_may_become_a_secret_of_any_form() {
-        let explainer = Explainer::new(|text| text.find("열려라 참깨"), Incomplete::Hidden);
+        let explainer = Explainer::new(|text| text.find("열려라 참깨"), || Incomplete::Hidden);
         let line = "문아, 열려라 참깨\n".as_bytes();
         for end in 0..line.len() {
             assert_eq!(explainer.shown_bytes(&line[..end], false), 0);
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn nothing_is_shown_of_a_read_that_is_only_counted() {
-        let explainer = Explainer::new(|_| panic!("nobody asks"), Incomplete::Judged);
+        let explainer = Explainer::new(|_| panic!("nobody asks"), || Incomplete::Judged);
         let waiting = b"hi\n";
         let read = ReadSeen {
             bytes: 3,

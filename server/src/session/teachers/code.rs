@@ -55,6 +55,14 @@ impl TeacherCode {
         &self.shown
     }
 
+    /// Whether it has the form of a [generated](Self::draw) one.
+    pub(super) fn looks_drawn(&self) -> bool {
+        let is_part = |part: &str| {
+            part.len() == DRAWN_DIGITS / 2 && part.bytes().all(|byte| DIGITS.contains(&byte))
+        };
+        self.shown.split_once('-').is_some_and(|(first, rest)| is_part(first) && is_part(rest))
+    }
+
     /// Whether the text is this code, in any spelling.
     pub(super) fn is(&self, given: &str) -> bool {
         super::same(&self.folded, &folded(given))
@@ -125,6 +133,10 @@ mod tests {
             assert_eq!((first.len(), rest.len()), (4, 4));
             assert!(code.as_str().bytes().all(|byte| byte == b'-' || DIGITS.contains(&byte)));
             assert_eq!(TeacherCode::parse(code.as_str()).as_ref(), Ok(code));
+            assert!(code.looks_drawn());
+        }
+        for chosen in ["spring-2026", "7F3K9Q2M", "7F3-K9Q2M", "7F3K-9Q2O", "7f3k-9q2m"] {
+            assert!(!TeacherCode::parse(chosen).expect("a code").looks_drawn(), "{chosen}");
         }
         assert!(codes[1..].iter().all(|code| *code != codes[0]));
     }
