@@ -259,7 +259,11 @@ impl<'a> PostConnection<'a> {
         let Some(there) = self.shared.rooms.room_of(&last) else { return Ok(()) };
         // A lesson's rules are the same in all public rooms.
         if there.number == room.number || (there.key.is_none() && room.key.is_none()) {
-            there.act(By::of(&last), Op::MaySpeak)?;
+            match there.act(By::of(&last), Op::MaySpeak) {
+                // It has just left.
+                Err(Refusal::NoMember | Refusal::Ended) => {}
+                may_speak => may_speak?,
+            }
         }
         Ok(())
     }
