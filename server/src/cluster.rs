@@ -271,6 +271,16 @@ impl Cluster {
         self.control.ask(question, once, is_enough)
     }
 
+    /// Whether a server that is alive has claimed this name, perhaps this one; false if Redis can't
+    /// be reached.
+    pub(crate) fn is_claimed(&self, name: &UserName) -> bool {
+        let is_claimed = self.control.use_connection(|connection| {
+            let Some(by) = names::claimed_by(connection, name)? else { return Ok(false) };
+            redis::cmd("EXISTS").arg(keys::lease(by)).query(connection)
+        });
+        is_claimed.unwrap_or(false)
+    }
+
     /// The public rooms that the server has opened, or had opened, that has claimed this name; none
     /// if no other server has, or Redis can't be reached.
     pub(crate) fn rooms_of_bearer(&self, name: &UserName) -> Option<Vec<RoomName>> {

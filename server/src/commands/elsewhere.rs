@@ -51,6 +51,9 @@ pub(crate) trait Elsewhere {
     /// Has the other servers read them, after they were asked to carry them out.
     fn announce_orders(&self);
 
+    /// Whether a server that is alive has claimed this name; false if that is not known. Blocks.
+    fn is_claimed(&self, name: &UserName) -> bool;
+
     /// The public rooms where somebody with this name may be whose server is gone: those that it
     /// had open. None if no other server has claimed the name, or that is not known. Blocks.
     fn rooms_of_absent(&self, name: &UserName) -> Option<Vec<RoomName>>;
@@ -338,9 +341,13 @@ pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
                 return Finding::NoTeacher;
             }
             let from = from.as_ref().map_or(Whisperer::Operator, Whisperer::Elsewhere);
-            let outcome = session.whisper(from, &text, time);
-            chat.services.note_whispered(&session);
-            Finding::Whispered { outcome, user: session.name() }
+            match session.whisper(from, &text, time) {
+                Whispered::Gone => Finding::Nobody,
+                outcome => {
+                    chat.services.note_whispered(&session);
+                    Finding::Whispered { outcome, user: session.name() }
+                }
+            }
         }
         Inquiry::Kick { session, seconds } => with(chat, session, |session| {
             let Some(room) = chat.rooms.room_of(session) else { return Finding::InNoRoom };

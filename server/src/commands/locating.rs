@@ -1,16 +1,45 @@
 //! How commands reach somebody, or all servers: whoever is looked for may be on any of them. Those
 //! whose server is gone are found [elsewhere](super::absent).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use madang_protocol::{name::UserName, notice::Notice};
 
 use super::{
     caller::{Caller, Reply},
     chat::Chat,
-    elsewhere::{Finding, Findings, Inquiry, Profile},
+    elsewhere::{Elsewhere, Finding, Findings, Inquiry, Profile},
 };
 use crate::session::Session;
+
+/// How long somebody is looked for again who may be passing from one server to another: at first for
+/// so long, then twice as long each time, up to the last.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(320)];
+
+/// A search for somebody who is on neither server for a moment while they pass from one to another.
+pub(crate) struct Search<'a> {
+    elsewhere: Option<&'a dyn Elsewhere>,
+    name: &'a UserName,
+    pause: Duration,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn of(chat: &Chat<'a>, name: &'a UserName) -> Search<'a> {
+        Search { elsewhere: chat.elsewhere, name, pause: PAUSES[0] }
+    }
+
+    /// Whether somebody who was found on no server is to be looked for once more: then a server has
+    /// claimed the name. Blocks for a moment before that.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        let is_claimed = |others: &dyn Elsewhere| others.is_claimed(self.name);
+        if self.pause > PAUSES[1] || !self.elsewhere.is_some_and(is_claimed) {
+            return false;
+        }
+        std::thread::park_timeout(self.pause);
+        self.pause *= 2;
+        true
+    }
+}
 
 /// Somebody on any of the servers.
 pub(crate) enum Located {
@@ -97,16 +126,18 @@ impl Caller<'_> {
     ///
     /// Why nobody was found.
     pub(crate) fn find_anywhere(&self, name: &UserName) -> Result<Located, Notice<'static>> {
-        if let Some(session) = self.chat.users.find(name) {
-            return Ok(Located::Here(session));
-        }
-        let found = match self.chat.elsewhere {
-            Some(others) => others.ask(&Inquiry::Find(name.clone()), None).one()?,
-            None => return Err(Notice::Nobody),
-        };
-        match found {
-            Finding::Person(profile) => Ok(Located::Elsewhere(profile)),
-            _ => Err(Notice::Nobody),
+        let mut search = Search::of(&self.chat, name);
+        loop {
+            if let Some(session) = self.chat.users.find(name) {
+                return Ok(Located::Here(session));
+            }
+            let Some(others) = self.chat.elsewhere else { return Err(Notice::Nobody) };
+            match others.ask(&Inquiry::Find(name.clone()), None).one() {
+                Ok(Finding::Person(profile)) => return Ok(Located::Elsewhere(profile)),
+                Ok(_) | Err(Notice::Nobody) if search.goes_on() => {}
+                Ok(_) => return Err(Notice::Nobody),
+                Err(notice) => return Err(notice),
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
     elsewhere::{Finding, Inquiry, Recipient},
     lesson,
-    locating::Located,
+    locating::{Located, Search},
 };
 use crate::{
     clock,
@@ -24,14 +24,37 @@ use crate::{
     },
 };
 
+/// Why a whisper did not arrive.
+enum Unwhispered {
+    /// Nobody was found, on any server.
+    Nobody(Reply),
+    /// Something else.
+    Refused(Reply),
+}
+
+impl Unwhispered {
+    fn and(self, effect: Effect) -> Unwhispered {
+        match self {
+            Unwhispered::Nobody(refusal) => Unwhispered::Nobody(refusal.and(effect)),
+            Unwhispered::Refused(refusal) => Unwhispered::Refused(refusal.and(effect)),
+        }
+    }
+}
+
+impl From<Reply> for Unwhispered {
+    fn from(refusal: Reply) -> Unwhispered {
+        Unwhispered::Refused(refusal)
+    }
+}
+
 /// Whispers to somebody.
 pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Result<Reply, Reply> {
     let users = caller.chat.users;
-    match users.find(target).filter(|other| users.stays(other)) {
+    follow(caller, target, || match users.find(target).filter(|other| users.stays(other)) {
         Some(other) if caller.is_operator() => whisper_as_operator(caller, &other, text),
         Some(other) => whisper_to(caller, caller.member()?, &other, text),
         None => whisper_elsewhere(caller, Recipient::Named(target.clone()), target, text),
-    }
+    })
 }
 
 /// Whispers to the last person who whispered.
@@ -41,9 +64,28 @@ pub(super) fn answer_whisper(caller: &Caller<'_>, text: &str) -> Result<Reply, R
         return Err(caller.refuse(&Notice::NoWhisper));
     };
     let users = caller.chat.users;
-    match users.numbered(session).filter(|other| users.stays(other)) {
+    follow(caller, &user, || match users.numbered(session).filter(|other| users.stays(other)) {
         Some(other) => whisper_to(caller, member, &other, text),
         None => whisper_elsewhere(caller, Recipient::Session(session), &user, text),
+    })
+}
+
+/// Whispers again to somebody who was found nowhere, as long as they may be passing from one server
+/// to another.
+fn follow(
+    caller: &Caller<'_>,
+    user: &UserName,
+    whisper: impl Fn() -> Result<Reply, Unwhispered>,
+) -> Result<Reply, Reply> {
+    let mut search = Search::of(&caller.chat, user);
+    loop {
+        match whisper() {
+            Ok(reply) => return Ok(reply),
+            Err(Unwhispered::Nobody(_)) if search.goes_on() => {}
+            Err(Unwhispered::Nobody(refusal) | Unwhispered::Refused(refusal)) => {
+                return Err(refusal);
+            }
+        }
     }
 }
 
@@ -53,14 +95,14 @@ fn whisper_elsewhere(
     to: Recipient,
     user: &UserName,
     text: &str,
-) -> Result<Reply, Reply> {
+) -> Result<Reply, Unwhispered> {
     // Whoever whispered may have left.
     let nobody = match &to {
         Recipient::Named(_) => Notice::Nobody,
         Recipient::Session(_) => Notice::NoWhisper,
     };
     if caller.chat.elsewhere.is_none() {
-        return Err(caller.refuse(&nobody));
+        return Err(Unwhispered::Nobody(caller.refuse(&nobody)));
     }
     let (mut from, mut longest, mut to_teachers) = (None, user.as_str().to_owned(), false);
     if !caller.is_operator() {
@@ -85,11 +127,18 @@ fn whisper_elsewhere(
         Ok(Finding::Whispered { outcome, user }) => {
             tell_whispered(caller, outcome, user.as_str(), text)
         }
-        Ok(Finding::NoTeacher) => Err(caller.refuse(&Notice::Lesson(LessonNotice::Listening))),
-        Ok(_) | Err(Notice::Nobody) => Err(caller.refuse(&nobody)),
-        Err(notice) => Err(caller.refuse(&notice)),
+        Ok(Finding::NoTeacher) => {
+            Err(caller.refuse(&Notice::Lesson(LessonNotice::Listening)).into())
+        }
+        Ok(_) | Err(Notice::Nobody) => Err(Unwhispered::Nobody(caller.refuse(&nobody))),
+        Err(notice) => Err(caller.refuse(&notice).into()),
     };
-    let owed = Effect::Owe(rendered_bytes);
+    owing(rendered_bytes, reply)
+}
+
+/// With what the whisper costs, whether it arrived or not.
+fn owing(bytes: usize, reply: Result<Reply, Unwhispered>) -> Result<Reply, Unwhispered> {
+    let owed = Effect::Owe(bytes);
     match reply {
         Ok(reply) => Ok(reply.and(owed)),
         Err(refusal) => Err(refusal.and(owed)),
@@ -101,9 +150,9 @@ fn whisper_to(
     member: Membership<'_>,
     other: &Session,
     text: &str,
-) -> Result<Reply, Reply> {
+) -> Result<Reply, Unwhispered> {
     if other.number == member.session.number {
-        return Err(caller.refuse(&Notice::Oneself));
+        return Err(caller.refuse(&Notice::Oneself).into());
     }
     check_speaks(caller, member)?;
     lesson::check_whispers(caller, member, other)?;
@@ -113,17 +162,18 @@ fn whisper_to(
     let longest = if user.len() > name.as_str().len() { user } else { name.as_str() };
     let rendered_bytes = check_rendered(longest, text, WHISPERED_OVERHEAD)
         .map_err(|notice| caller.refuse(&notice))?;
-    let owed = Effect::Owe(rendered_bytes);
     let now = clock::now();
     member.session.note_spoke(now);
-    match deliver(caller, other, Whisperer::Member(member.session, &name), user, text, now) {
-        Ok(reply) => Ok(reply.and(owed)),
-        Err(refusal) => Err(refusal.and(owed)),
-    }
+    let from = Whisperer::Member(member.session, &name);
+    owing(rendered_bytes, deliver(caller, other, from, user, text, now))
 }
 
 /// Whispers as the server: it can't be ignored or answered.
-fn whisper_as_operator(caller: &Caller<'_>, other: &Session, text: &str) -> Result<Reply, Reply> {
+fn whisper_as_operator(
+    caller: &Caller<'_>,
+    other: &Session,
+    text: &str,
+) -> Result<Reply, Unwhispered> {
     let user = other.name();
     let user = user.as_str();
     check_rendered(user, text, WHISPERED_OVERHEAD).map_err(|notice| caller.refuse(&notice))?;
@@ -138,7 +188,7 @@ fn deliver(
     user: &str,
     text: &str,
     now: Time,
-) -> Result<Reply, Reply> {
+) -> Result<Reply, Unwhispered> {
     let outcome = other.whisper(from, text, now);
     caller.chat.services.note_whispered(other);
     tell_whispered(caller, outcome, user, text)
@@ -150,12 +200,13 @@ fn tell_whispered(
     outcome: Whispered,
     user: &str,
     text: &str,
-) -> Result<Reply, Reply> {
+) -> Result<Reply, Unwhispered> {
     let away = match outcome {
         Whispered::Sent => false,
         Whispered::Kept => true,
-        Whispered::Refused => return Err(caller.refuse(&Notice::WhisperRefused { user })),
-        Whispered::Hidden => return Err(caller.refuse(&Notice::Ignored { user })),
+        Whispered::Refused => return Err(caller.refuse(&Notice::WhisperRefused { user }).into()),
+        Whispered::Hidden => return Err(caller.refuse(&Notice::Ignored { user }).into()),
+        Whispered::Gone => return Err(Unwhispered::Nobody(caller.refuse(&Notice::Nobody))),
     };
     let mut answer = caller.begin();
     let sent = Notice::WhisperSent { user, text, away };

@@ -340,7 +340,9 @@ fn check_whispers(lives: &[Life], known: &[Knowledge]) {
                 assert_eq!(times, 1, "{text:?} was {outcome:?}");
             }
             Whispered::Sent | Whispered::Kept => assert!(times <= 1, "{text:?} came {times} times"),
-            Whispered::Refused | Whispered::Hidden => assert_eq!(times, 0, "{text:?} was refused"),
+            Whispered::Refused | Whispered::Hidden | Whispered::Gone => {
+                assert_eq!(times, 0, "{text:?} was {outcome:?}");
+            }
         }
     }
 }

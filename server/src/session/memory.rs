@@ -66,6 +66,8 @@ pub(super) struct Memory {
     /// The last private events as lines of JSON; the newest has the number `last_private`.
     pub(super) privates: VecDeque<Vec<u8>>,
     pub(super) private_bytes: usize,
+    /// Whether they have passed to another server, with the session.
+    pub(super) is_handed_over: bool,
     pub(super) budget: Arc<WhisperBudget>,
     pub(super) nonces: Nonces,
     pub(super) nonce_key: NonceKey,

@@ -69,10 +69,12 @@ impl Session {
         }
     }
 
-    /// The last private events, for [`StoredSession::with_whispers`].
-    pub(crate) fn whispers(&self) -> Vec<String> {
-        let state = self.state.lock();
-        let lines = state.memory.iter().flat_map(|memory| &memory.privates);
+    /// The last private events, for [`StoredSession::with_whispers`]; there are none here any more.
+    pub(crate) fn hand_over_whispers(&self) -> Vec<String> {
+        let mut state = self.state.lock();
+        let Some(memory) = &mut state.memory else { return Vec::new() };
+        memory.is_handed_over = true;
+        let lines = memory.privates.iter();
         lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect()
     }
 
@@ -140,7 +142,7 @@ impl StoredSession {
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
-    use crate::session::{Whisperer, user_manager::UserManager};
+    use crate::session::{Whispered, Whisperer, user_manager::UserManager};
     use crate::{
         delivery::sink::fake::connect,
         dialect::Form,
@@ -197,7 +199,10 @@ mod tests {
         for text in ["one", "two", "three"] {
             alice.whisper(Whisperer::Operator, text, Time::from_millis(0));
         }
-        let stored = moved(&alice, alice.whispers());
+        let whispers = alice.hand_over_whispers();
+        let late = alice.whisper(Whisperer::Operator, "four", Time::from_millis(0));
+        assert_eq!(late, Whispered::Gone);
+        let stored = moved(&alice, whispers);
         let sent = resumed(&users(), &stored, 1);
         assert!(!sent.contains("one") && sent.contains(r#""private":2"#), "{sent}");
         assert!(sent.contains("three") && !sent.contains("private_gap"), "{sent}");

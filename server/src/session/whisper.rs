@@ -52,12 +52,17 @@ pub(crate) enum Whispered {
     Refused,
     /// The sender is on their ignore list.
     Hidden,
+    /// Their session is no longer here, but on another server.
+    Gone,
 }
 
 impl Session {
     /// Whispers to them.
     pub(crate) fn whisper(&self, from: Whisperer<'_>, text: &str, time: Time) -> Whispered {
         let mut state = self.state.lock();
+        if state.memory.as_ref().is_some_and(|memory| memory.is_handed_over) {
+            return Whispered::Gone;
+        }
         let (user, teacher) = match (from, state.lang) {
             (Whisperer::Member(session, name), _) => {
                 if Hidden::hides(&state.hidden, session.number, name.as_str()) {

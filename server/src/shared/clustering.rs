@@ -338,6 +338,10 @@ impl Elsewhere for Shared {
         self.cluster.iter().for_each(|it| it.announce_orders());
     }
 
+    fn is_claimed(&self, name: &UserName) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.is_claimed(name))
+    }
+
     fn rooms_of_absent(&self, name: &UserName) -> Option<Vec<RoomName>> {
         self.cluster.as_ref()?.rooms_of_bearer(name)
     }

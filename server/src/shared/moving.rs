@@ -110,8 +110,9 @@ impl Shared {
         let (Some(cluster), Some(token)) = (&self.cluster, &session.token) else { return };
         let room = self.rooms.room_of(session);
         let rooms = room.as_deref().map(destination_of).into_iter().collect();
+        let whispers = session.hand_over_whispers();
         let stored = session.stored(rooms, self.owned_by(session));
-        cluster.sessions.give(taker, token, &stored.with_whispers(session.whispers()));
+        cluster.sessions.give(taker, token, &stored.with_whispers(whispers));
         if let Some(room) = room {
             let due = Due::HandedOver(Arc::downgrade(&room), session.number);
             self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);
