@@ -158,12 +158,16 @@ fn ask_to_carry_out(
     let inquiry = Inquiry::OrderAbsent { name: name.clone(), order, number };
     let Findings { findings, is_complete } = others.ask(&inquiry, None);
     let any = |is_it: fn(&Finding) -> bool| findings.iter().any(is_it);
-    match () {
-        () if any(|it| matches!(it, Finding::Done)) => Ok(Some(Ok(()))),
-        () if any(|it| matches!(it, Finding::Already)) => Ok(Some(Err(Refusal::Already))),
-        () if any(|it| matches!(it, Finding::Busy)) => Ok(Some(Err(Refusal::Unavailable))),
-        () if is_complete => Ok(None),
-        () => Err(Notice::Unanswered),
+    if any(|it| matches!(it, Finding::Done)) {
+        Ok(Some(Ok(())))
+    } else if any(|it| matches!(it, Finding::Already)) {
+        Ok(Some(Err(Refusal::Already)))
+    } else if any(|it| matches!(it, Finding::Busy)) {
+        Ok(Some(Err(Refusal::Unavailable)))
+    } else if is_complete {
+        Ok(None)
+    } else {
+        Err(Notice::Unanswered)
     }
 }
 

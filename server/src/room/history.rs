@@ -304,7 +304,7 @@ impl History {
         let earliest = !is_part && !newest_first().any(is_older);
         let gone_to =
             self.dropped_to.min(span.before.map_or(u64::MAX, |before| before.saturating_sub(1)));
-        let is_gone = earliest && !span.has_beginning() && (opened..=gone_to).contains(&gone_to);
+        let is_gone = earliest && !span.has_beginning() && opened <= gone_to;
         let gone = is_gone.then_some((opened, gone_to));
         let gaps = (!has_gaps).then_some(&[][..]);
         let head = HistoryHead { earliest, nonce, gaps, gone, ..HistoryHead::of(&self.room) };
