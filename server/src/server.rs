@@ -343,7 +343,7 @@ impl Server {
             cluster.stop();
             // Nobody waits any longer for what was not heard by then; rooms that have ended accept
             // nothing.
-            shared.rooms.all().iter().for_each(|room| _ = room.lose_log());
+            shared.rooms.all().iter().for_each(|room| _ = room.lose_log(true));
         }
         if let Some(journal) = &shared.journal {
             // Acks are sent before the goodbyes.

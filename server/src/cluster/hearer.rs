@@ -391,7 +391,7 @@ impl Follow {
         self.next = entry.number + 1;
         let (room, entry) = (self.room.upgrade().ok_or(Ended(()))?, self.place.read_entry(entry));
         guarded("hearing an entry", || room.hear(entry)).unwrap_or_else(|| {
-            guarded("losing a log", || room.lose_log());
+            guarded("losing a log", || room.lose_log(false));
             Err(Ended(()))
         })
     }
@@ -422,7 +422,7 @@ impl Follow {
             // The room has ended, or nobody can tell how it went on.
             None => {
                 // One that has ended meanwhile has no members.
-                let _ = room.lose_log();
+                let _ = room.lose_log(false);
                 Ok(Err(Ended(())))
             }
         }
@@ -486,7 +486,7 @@ mod tests {
             self.panic()
         }
 
-        fn lose_log(&self) -> Result<(), Ended> {
+        fn lose_log(&self, _is_dead: bool) -> Result<(), Ended> {
             self.panic()
         }
     }

@@ -259,9 +259,11 @@ impl Writer {
                     Appended::Done => self.metrics.cluster.count_append(since.elapsed()),
                     Appended::Closed => return Ok(Written::Closed),
                     Appended::Full => return Ok(Written::Full),
-                    Appended::Fenced | Appended::Gone => {
+                    lost @ (Appended::Fenced | Appended::Gone) => {
+                        let is_dead = lost == Appended::Fenced;
                         // A room that is gone need not be told.
-                        guarded("losing a log", || room.upgrade().map(|room| room.lose_log()));
+                        let lose = || room.upgrade().map(|room| room.lose_log(is_dead));
+                        guarded("losing a log", lose);
                     }
                 }
             }

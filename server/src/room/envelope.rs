@@ -95,7 +95,10 @@ pub(super) enum Envelope {
         done: Sender<()>,
     },
     /// The log accepts nothing more from this machine.
-    LogLost,
+    LogLost {
+        /// Whether the others take this machine for dead.
+        is_dead: bool,
+    },
     /// The log can't be reached, and what was appended last is not heard for a while.
     LogAway,
     /// Changes nothing: whoever posts it waits for all that was posted before.

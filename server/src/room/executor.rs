@@ -259,7 +259,7 @@ impl Executor {
             | Envelope::Reload(_)
             | Envelope::LetGo { .. }
             | Envelope::Offer { .. }
-            | Envelope::LogLost
+            | Envelope::LogLost { .. }
             | Envelope::LogAway => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());

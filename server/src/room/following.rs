@@ -25,8 +25,8 @@ impl Follower for Room {
         self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
     }
 
-    fn lose_log(&self) -> Result<(), Ended> {
-        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
+    fn lose_log(&self, is_dead: bool) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost { is_dead })
     }
 }
 

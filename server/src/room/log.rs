@@ -89,8 +89,10 @@ pub(crate) trait Follower: Send + Sync {
     /// heard again.
     fn miss_log(&self) -> Result<(), Ended>;
 
-    /// Ends this machine's part, because the log accepts nothing more from it.
-    fn lose_log(&self) -> Result<(), Ended>;
+    /// Ends this machine's part, because the log accepts nothing more from it. If the others take it
+    /// for dead (`is_dead`), its members come back to another, and say again there what was not
+    /// accepted: they get no answer here.
+    fn lose_log(&self, is_dead: bool) -> Result<(), Ended>;
 }
 
 /// Where the logs of rooms are kept.

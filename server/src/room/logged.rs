@@ -61,6 +61,8 @@ pub(super) struct Logged {
     is_away: bool,
     /// Whether this machine has ended its part.
     is_let_go: bool,
+    /// Whether the others take this machine for dead.
+    is_dead: bool,
     /// Whether the entry has something forgotten.
     pub(super) forgets: bool,
     pub(super) gate: Arc<Gate>,
@@ -99,6 +101,7 @@ impl Logged {
             in_flight: None,
             is_away: false,
             is_let_go: false,
+            is_dead: false,
             forgets: false,
             gate: Arc::default(),
         }
@@ -182,11 +185,13 @@ impl Executor {
                 let _ = done.send(());
             }
             Envelope::Reload(snapshot) => self.guarded(|room| room.reload(*snapshot)),
-            Envelope::LogLost => self.lose_log(),
+            Envelope::LogLost { is_dead } => self.lose_log(is_dead),
             Envelope::LogAway => self.miss_log(),
             Envelope::ForgetSaid { .. } | Envelope::ForgetHalf | Envelope::ForgetRenderings => {
                 self.guarded(|room| room.open(envelope, None));
             }
+            // It is sent again to another machine.
+            Envelope::Say { .. } if self.logged().is_dead => {}
             _ if self.logged().is_away => self.guarded(|room| room.take_while_away(envelope)),
             _ => self.logged().push(envelope),
         }
@@ -461,11 +466,12 @@ impl Executor {
     }
 
     /// Ends this machine's part in a room whose log takes nothing from it any more.
-    fn lose_log(&mut self) {
+    fn lose_log(&mut self, is_dead: bool) {
         tracing::error!(room = %self.name, "the room's log is lost; this machine leaves the room");
         let logged = self.logged();
         // Whoever waits is told that the room has ended.
         (logged.in_flight, logged.waiting, logged.waiting_bytes) = (None, VecDeque::new(), 0);
+        logged.is_dead = is_dead;
         self.guarded(|room| {
             let _ = room.carry_out(By::Time, Op::Stop);
         });

@@ -89,7 +89,7 @@ impl ClusterServer for Shared {
         self.console.fenced();
         for room in self.rooms.all() {
             // One that has ended has no members.
-            let _ = room.lose_log();
+            let _ = room.lose_log(true);
         }
     }
 
@@ -262,7 +262,7 @@ impl Follower for Shared {
         Ok(())
     }
 
-    fn lose_log(&self) -> Result<(), Ended> {
+    fn lose_log(&self, _is_dead: bool) -> Result<(), Ended> {
         tracing::error!("the lesson's log is lost; nothing is asked of lessons any more");
         self.rooms.lesson.lose_log();
         Ok(())

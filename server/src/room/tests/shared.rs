@@ -357,6 +357,28 @@ fn an_op_that_panics_is_dropped_everywhere_and_a_broken_room_ends_everywhere() {
 }
 
 #[test]
+fn what_is_said_to_a_machine_that_is_taken_for_dead_gets_no_answer() {
+    for is_dead in [true, false] {
+        let mut shared = Shared::new(1);
+        let alice = person(1, "alice");
+        shared.post(0, alice.joins());
+        shared.order_all();
+        shared.post(0, alice.says_with("in flight", Some("a0")));
+        shared.post(0, alice.says_with("waiting", Some("a1")));
+        // In one round, as after the machine has stood still.
+        let mut executor = shared.room(0).executor.lock();
+        executor.take_logged(Envelope::LogLost { is_dead });
+        executor.take_logged(alice.says_with("too late", Some("a2")));
+        executor.append_waiting();
+        drop(executor);
+        let heard = alice.socket.text();
+        assert!(!heard.contains("a0") && !heard.contains("a1"), "{heard}");
+        // If only the room is lost, nobody says it again on another machine.
+        assert_eq!(heard.contains("no_room"), !is_dead, "{heard}");
+    }
+}
+
+#[test]
 fn while_its_log_is_away_a_room_refuses_what_would_change_it_and_lets_people_go() {
     let mut shared = Shared::new(2);
     let (alice, bob) = (person(1, "alice"), person(2, "bob"));
@@ -559,7 +581,7 @@ fn a_machine_that_has_lost_the_log_does_not_end_the_room_for_the_others() {
     let (room, log) = &shared.nodes[0];
     // In one round, as after a machine has stood still.
     let mut executor = room.executor.lock();
-    executor.take_logged(Envelope::LogLost);
+    executor.take_logged(Envelope::LogLost { is_dead: false });
     executor.take_logged(Envelope::Entry(entry));
     assert!(executor.state.has_ended());
     assert_eq!(*log.ended.lock(), None);
