@@ -265,7 +265,8 @@ impl Session {
             history: None,
             session: Some(token),
             previous: None,
-            last: Some(self.last.0),
+            // Without any, the server begins with its own `joined`: what was before it is not missed.
+            last: Some(self.last.0).filter(|last| *last > 0),
             last_private: Some(self.last_private.0),
             nonce: Some(LOGIN.to_string()),
         });

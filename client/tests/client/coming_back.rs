@@ -71,6 +71,25 @@ fn missed_lines_are_counted_and_shown_once_and_the_draft_is_kept() {
 }
 
 #[test]
+fn who_has_received_nothing_yet_does_not_ask_for_what_was_before() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "me"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"name\":\"me\"");
+    peer.send(
+        "{\"type\":\"welcome\",\"user\":\"me\",\"room\":\"lobby\",\"session\":\"t\",\"id\":7,\
+         \"members\":2,\"resumed\":false}\n",
+    );
+    terminal.expect_last(&["[lobby 2]"]);
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"room\":\"lobby\",\"session\":\"t\",\"last_private\":0");
+    peer.resume("me", 7);
+    terminal.expect_last(&["-- connected again; nothing was missed --", "[lobby 1]"]);
+    terminal.type_text(CTRL_D);
+}
+
+#[test]
 fn missed_messages_and_whispers_are_shown_in_order_of_time() {
     let (server, mut terminal, peer) = start(&[]);
     drop(peer);
