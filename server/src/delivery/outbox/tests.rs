@@ -603,6 +603,21 @@ fn notes_are_merged_to_five_a_second() {
 }
 
 #[test]
+fn what_waits_is_explained_before_the_gap_though_much_was_told_just_before() {
+    let (mut bench, _) = Bench::new(4_000, usize::MAX).explaining();
+    (0..20).for_each(|_| bench.outbox.clone().explain(wait_note()));
+    let told = bench.notes().len();
+    bench.make_space(0);
+    while bench.outbox.state.lock().queue.waiting_bytes() < 2_000 {
+        bench.offer(1);
+    }
+    bench.make_space(100);
+    bench.make_space(usize::MAX);
+    let notes = bench.notes();
+    assert!(matches!(notes[told..], [WireNote::Filling { .. }, ..]), "{notes:?}");
+}
+
+#[test]
 fn a_queue_is_explained_once_it_is_empty_with_all_that_was_skipped_and_dropped() {
     let (mut bench, alarm) = Bench::new(400, 0).explaining();
     for _ in 0..8 {

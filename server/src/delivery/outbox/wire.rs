@@ -26,7 +26,8 @@ use crate::{
 /// How long one line takes from the five a second.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How far lines may be ahead of that: five at once.
+/// How far lines may be ahead of that: five at once. One about what waits may be the sixth, so that
+/// it comes before what it explains.
 const BURST: Duration = PAUSE.saturating_mul(4);
 
 /// Which part of its bound a queue holds when that is told before it is empty.
@@ -90,23 +91,23 @@ impl Wire {
         self.waiting.extend(note);
     }
 
-    /// When the next line may be sent.
-    fn next_at(&self) -> Instant {
-        self.paid_until.checked_sub(BURST).unwrap_or(self.paid_until)
+    /// When the next line may be sent, if lines may be so far ahead.
+    fn next_at(&self, ahead: Duration) -> Instant {
+        self.paid_until.checked_sub(ahead).unwrap_or(self.paid_until)
     }
 
     /// Takes the notes that may be told now.
     fn take(&mut self, now: Instant) -> Vec<WireNote> {
         let mut count = 0;
-        while count < self.waiting.len() && self.may_tell(now) {
+        while count < self.waiting.len() && self.may_tell(now, BURST) {
             count += 1;
         }
         self.waiting.drain(..count).collect()
     }
 
-    /// Whether one line more may be told now; it counts then.
-    fn may_tell(&mut self, now: Instant) -> bool {
-        let may = self.next_at() <= now;
+    /// Whether one line more may be told now, if lines may be so far ahead; it counts then.
+    fn may_tell(&mut self, now: Instant, ahead: Duration) -> bool {
+        let may = self.next_at(ahead) <= now;
         if may {
             self.paid_until = self.paid_until.max(now) + PAUSE;
         }
@@ -308,7 +309,7 @@ impl Outbox {
         let lines = rendered(form, wire.lang, [note]);
         let frames = carrier.carry(&lines);
         // It takes no space from what waits.
-        if bytes + queue::cost(frames.len()) > limit || !wire.may_tell(now) {
+        if bytes + queue::cost(frames.len()) > limit || !wire.may_tell(now, BURST + PAUSE) {
             return;
         }
         let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());
@@ -336,7 +337,7 @@ impl Outbox {
     fn set_alarm(self: &Arc<Self>, state: &mut OutboxState, now: Instant) {
         if let Some(wire) = state.wire.as_mut().filter(|wire| !wire.is_set) {
             wire.is_set = true;
-            wire.alarm.ring(self, wire.next_at().max(now));
+            wire.alarm.ring(self, wire.next_at(BURST).max(now));
         }
     }
 
