@@ -21,6 +21,9 @@ use super::{
 };
 use crate::session::user_manager::{NameRefusal, SharedNames};
 
+/// How long is waited until other servers know which names are free.
+const SETTLING: Duration = Duration::from_millis(500);
+
 /// How long is waited after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -116,6 +119,8 @@ enum NameJob {
     /// To claim keys again; answered with those of other servers.
     ClaimAgain(Vec<NameKey>, Sender<Vec<NameKey>>),
     Release(Vec<NameKey>),
+    /// All that was asked before is done.
+    Mark(Sender<()>),
 }
 
 /// The names of this server's sessions among those of all servers.
@@ -184,6 +189,13 @@ impl SharedNames for Names {
     fn release(&self, keys: Vec<NameKey>) {
         // Once the thread has ended, this server's names are free as a whole.
         let _ = self.jobs.send(NameJob::Release(keys));
+    }
+
+    fn settle(&self) {
+        let (reached, is_reached) = bounded(1);
+        if self.jobs.send(NameJob::Mark(reached)).is_ok() {
+            let _ = is_reached.recv_timeout(SETTLING);
+        }
     }
 }
 
@@ -269,6 +281,8 @@ impl Claims {
                 }
                 let _ = done.send(others);
             }
+            // Whoever waits may have given up.
+            NameJob::Mark(reached) => drop(reached.send(())),
             NameJob::Release(names) => RELEASE
                 .key(own)
                 .key(keys::dead(self.origin))

@@ -111,6 +111,10 @@ impl Connection {
             if !said && session.room().is_none() {
                 self.outbox.close(reason, &goodbye);
             }
+            if reason != CloseReason::Told(Goodbye::Shutdown) {
+                // Whoever sees the connection end finds the name free on every server.
+                self.shared.users.settle_names();
+            }
         }
         (self.session, self.room) = (None, None);
     }

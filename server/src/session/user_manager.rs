@@ -555,6 +555,8 @@ mod tests {
             let mut claimed = self.claimed.lock();
             keys.iter().for_each(|key| assert!(claimed.remove(&key.to_string()), "{key}"));
         }
+
+        fn settle(&self) {}
     }
 
     #[test]

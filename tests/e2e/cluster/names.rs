@@ -115,6 +115,20 @@ fn a_name_or_its_lookalike_is_free_on_no_server_until_it_is_given_up() {
 
 #[test]
 #[ignore = "needs redis-server"]
+fn a_name_is_free_on_every_server_once_its_connection_is_closed() {
+    let cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login("alice");
+    for round in 1..=40 {
+        let mut next = cluster.nodes[round % 2].connect();
+        next.expect("ID:");
+        alice.send("/quit\n").expect_closed();
+        next.send("alice\n").expect_next("[alice]님이 입장했습니다.\n");
+        alice = next;
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
 fn nobody_gets_a_name_while_redis_is_away() {
     let mut redis = TestRedis::start();
     let cluster = ClusterConfig { patience: Duration::ZERO, ..ClusterConfig::at(&redis.url()) };

@@ -28,6 +28,9 @@ pub(crate) trait SharedNames: Send + Sync {
 
     /// Gives keys up. Takes effect before whatever is asked afterwards; never blocks.
     fn release(&self, keys: Vec<NameKey>);
+
+    /// Blocks until all servers know what was given up, or a moment has passed.
+    fn settle(&self);
 }
 
 /// Why a name was not claimed.
@@ -40,6 +43,14 @@ pub(crate) enum NameRefusal {
 }
 
 impl UserManager {
+    /// Blocks until the names that were given up here are free on all servers, or a moment has
+    /// passed.
+    pub(crate) fn settle_names(&self) {
+        if let Some(shared) = &self.shared_names {
+            shared.settle();
+        }
+    }
+
     /// Claims all names again among all servers, because that may be lost. Returns the sessions
     /// whose names others have by now; none if it has to be tried again.
     pub(crate) fn claim_again(&self) -> Option<Vec<Arc<Session>>> {
