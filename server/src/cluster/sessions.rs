@@ -7,6 +7,7 @@
 //! 1. A session has one server. It passes to another, with its names, in one script: given by
 //!    its server, or taken from one that does not answer.
 //! 2. A server that a session was taken from changes nothing of it any more.
+//! 3. A session that was brought passes on only after the connection that came for it is welcomed.
 
 use std::{
     collections::HashMap,
