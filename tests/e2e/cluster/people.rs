@@ -166,6 +166,8 @@ fn announcements_and_bans_of_the_operator_reach_every_server() {
     }
     here.operate("/ban bob");
     assert_eq!(next(&mut bob, "bye")["reason"], "banned");
+    // Then his name is free.
+    bob.expect_closed();
     let mut again = there.connect();
     again.send("bob\n");
     again.expect(Notice::NameBanned.text(Lang::Ko));
