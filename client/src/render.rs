@@ -171,17 +171,11 @@ impl Renderer {
         self.clock.moment(time)
     }
 
-    /// States that the room of a `welcome` or `entered` is saved on disk, if it is: on this server's,
-    /// or another's.
+    /// States that the room of a `welcome` or `entered` is saved, if it is.
     fn recorded(&self, message: &ServerMessage<'_>) -> String {
-        match message {
-            ServerMessage::Welcome { durable, archived, archived_elsewhere, .. }
-            | ServerMessage::Entered { durable, archived, archived_elsewhere, .. }
-                if *durable || *archived || *archived_elsewhere =>
-            {
-                self.notice(&Notice::Recorded.text(self.lang))
-            }
-            _ => String::new(),
+        match message.is_saved() {
+            true => self.notice(&Notice::Recorded.text(self.lang)),
+            false => String::new(),
         }
     }
 

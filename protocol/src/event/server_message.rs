@@ -480,4 +480,16 @@ impl ServerMessage<'_> {
     pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
         serde_json::from_str(line).ok()
     }
+
+    /// Whether a `welcome` or `entered` says that what is said in the room is kept on a disk: this
+    /// server's, or another's.
+    pub fn is_saved(&self) -> bool {
+        match self {
+            ServerMessage::Welcome { durable, archived, archived_elsewhere, .. }
+            | ServerMessage::Entered { durable, archived, archived_elsewhere, .. } => {
+                *durable || *archived || *archived_elsewhere
+            }
+            _ => false,
+        }
+    }
 }

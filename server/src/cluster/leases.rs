@@ -40,8 +40,11 @@ const RENEWALS: u32 = 15;
 /// The longest wait between two tries while Redis is away, or servers gather after its restart.
 const GATHERING_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the lease of a server says that archives, and that of another.
-const ARCHIVES: [&str; 2] = ["1", "archives"];
+/// What the lease of a server says that archives; [`RENEW`] looks for it.
+const ARCHIVES: &str = "archives";
+
+/// What the lease of another server says.
+const ONLY_LIVES: &str = "1";
 
 /// For how many leases a cluster still counts as archived when no server archives it any more: one
 /// that is only restarted misses nothing.
@@ -164,11 +167,12 @@ impl Lease {
     fn renew(&self, connection: &mut Connection) -> RedisResult<Option<Renewed>> {
         type Fields = (u64, Vec<u64>, Vec<u64>, Vec<(u64, u64, bool)>, bool);
         let lease_millis = self.timing.lease.as_millis() as u64;
+        let says = if self.archives { ARCHIVES } else { ONLY_LIVES };
         let answer: Option<Fields> = RENEW
             .key(keys::lease(self.origin))
             .key(keys::dead(self.origin))
             .key((SERVERS, BURIALS))
-            .arg((self.origin, &self.name, lease_millis, ARCHIVES[usize::from(self.archives)]))
+            .arg((self.origin, &self.name, lease_millis, says))
             .invoke(connection)?;
         Ok(answer.map(|(time, servers, silent, burials, is_archived)| {
             self.link.note_renewed(servers.len());

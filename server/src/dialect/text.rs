@@ -72,20 +72,12 @@ impl Dialect for TextLines {
     fn write_message(&self, message: &ServerMessage<'_>, words: Words, out: &mut Vec<u8>) {
         let mut say = |notice: Notice<'_>| self.write_notice(&notice, None, words, out);
         match message {
-            ServerMessage::Welcome {
-                room,
-                members,
-                topic,
-                durable,
-                archived,
-                archived_elsewhere,
-                ..
-            } => {
+            ServerMessage::Welcome { room, members, topic, .. } => {
                 // No greeting in the lobby, as in the seed.
                 if let Some(room) = room.as_deref().filter(|room| *room != LOBBY) {
                     say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
                 }
-                if *durable || *archived || *archived_elsewhere {
+                if message.is_saved() {
                     say(Notice::Recorded);
                 }
             }
@@ -99,17 +91,9 @@ impl Dialect for TextLines {
                 let lines = usize::try_from(to.saturating_sub(*from) + 1).unwrap_or(usize::MAX);
                 say(Notice::Skipped { lines });
             }
-            ServerMessage::Entered {
-                room,
-                members,
-                topic,
-                durable,
-                archived,
-                archived_elsewhere,
-                ..
-            } => {
+            ServerMessage::Entered { room, members, topic, .. } => {
                 say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
-                if *durable || *archived || *archived_elsewhere {
+                if message.is_saved() {
                     say(Notice::Recorded);
                 }
             }
