@@ -25,6 +25,16 @@ fn archive(data: &Path, cluster: ClusterConfig) -> TestServer {
     })
 }
 
+/// A server of a cluster that ends empty rooms soon, and archives if it has a folder for that.
+#[track_caller]
+fn forgetful(redis: &TestRedis, data: Option<&Path>) -> TestServer {
+    TestServer::start(|config| {
+        config.empty_room_window = Duration::from_millis(300);
+        config.cluster = Some(ClusterConfig::at(&redis.url()));
+        config.journal = data.map(JournalConfig::of);
+    })
+}
+
 /// The rows of a query on what is on disk; none if there is no database yet.
 fn query<T>(data: &Path, sql: &str, read: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -255,15 +265,8 @@ fn a_room_that_is_only_archived_ends_when_it_is_empty() {
     let redis = TestRedis::start();
     let folder = TestFolder::new();
     let data = folder.path().join("data");
-    let forgetful = |config: &mut madang_server::config::Config| {
-        config.empty_room_window = Duration::from_millis(300);
-        config.cluster = Some(ClusterConfig::at(&redis.url()));
-    };
-    let other = TestServer::start(forgetful);
-    let archiving = TestServer::start(|config| {
-        forgetful(config);
-        config.journal = Some(JournalConfig::of(&data));
-    });
+    let other = forgetful(&redis, None);
+    let archiving = forgetful(&redis, Some(&data));
     let mut alice = other.login_json("alice");
     join(&mut alice, "tea");
     let said_there = say_all(&mut alice, ["hot"]);
@@ -288,17 +291,8 @@ fn what_is_missing_of_a_room_that_ended_while_an_archive_was_away_is_a_hole() {
     let redis = TestRedis::start();
     let folder = TestFolder::new();
     let data = folder.path().join("data");
-    let forgetful = |config: &mut madang_server::config::Config| {
-        config.empty_room_window = Duration::from_millis(300);
-        config.cluster = Some(ClusterConfig::at(&redis.url()));
-    };
-    let other = TestServer::start(forgetful);
-    let archiving = || {
-        TestServer::start(|config| {
-            forgetful(config);
-            config.journal = Some(JournalConfig::of(&data));
-        })
-    };
+    let other = forgetful(&redis, None);
+    let archiving = || forgetful(&redis, Some(&data));
     let gone = archiving();
     let (mut alice, mut bob) = (other.login_json("alice"), other.login_json("bob"));
     join(&mut alice, "tea");
